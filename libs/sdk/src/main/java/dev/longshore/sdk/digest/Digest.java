@@ -1,0 +1,86 @@
+package dev.longshore.sdk.digest;
+
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/**
+ * A content digest, {@code algorithm:hex}.
+ *
+ * @param algorithm {@code sha256}, {@code sha384} or {@code sha512}
+ * @param hex lower-case, as long as the algorithm wants it
+ * @see <a href="https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests">OCI digests</a>
+ */
+public record Digest(String algorithm, String hex) {
+
+    /** @throws InvalidArgumentException if the algorithm is not one of ours or the hex is not of its form */
+    public Digest {
+        int expected = switch (algorithm) {
+            case "sha256" -> 64;
+            case "sha384" -> 96;
+            case "sha512" -> 128;
+            default ->
+                throw new InvalidArgumentException(
+                        "digest algorithm \"%.32s\" is not supported: use sha256, sha384 or sha512"
+                                .formatted(algorithm));
+        };
+        if (hex.length() != expected || !hex.chars().allMatch(Digest::isLowerHex)) {
+            throw new InvalidArgumentException(
+                    "digest %s:%.140s must have %d lower-case hex digits".formatted(algorithm, hex, expected));
+        }
+    }
+
+    /** @throws InvalidArgumentException if {@code text} is no digest */
+    public static Digest parse(String text) {
+        int colon = text.indexOf(':');
+        if (colon < 0) {
+            throw new InvalidArgumentException(
+                    "digest \"%.140s\" has no algorithm: expected e.g. sha256:<hex>".formatted(text));
+        }
+        return new Digest(text.substring(0, colon), text.substring(colon + 1));
+    }
+
+    /** The digest that {@code digester}, made by {@link #digester}, has come to; resets it. */
+    public static Digest of(String algorithm, MessageDigest digester) {
+        return new Digest(algorithm, HexFormat.of().formatHex(digester.digest()));
+    }
+
+    /** The sha256 of {@code bytes}. */
+    public static Digest sha256(byte[] bytes) {
+        MessageDigest digester = digester("sha256");
+        digester.update(bytes);
+        return of("sha256", digester);
+    }
+
+    /** A fresh computation of this digest's algorithm. */
+    public MessageDigest digester() {
+        return digester(algorithm);
+    }
+
+    /** A fresh computation of {@code algorithm}, one of the three of the record. */
+    public static MessageDigest digester(String algorithm) {
+        try {
+            return MessageDigest.getInstance(
+                    switch (algorithm) {
+                        case "sha256" -> "SHA-256";
+                        case "sha384" -> "SHA-384";
+                        case "sha512" -> "SHA-512";
+                        default ->
+                            throw new InvalidArgumentException(
+                                    "digest algorithm \"%.32s\" is not supported".formatted(algorithm));
+                    });
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has " + algorithm, e);
+        }
+    }
+
+    private static boolean isLowerHex(int c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    }
+
+    @Override
+    public String toString() {
+        return algorithm + ":" + hex;
+    }
+}
