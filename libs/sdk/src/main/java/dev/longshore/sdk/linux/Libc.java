@@ -21,6 +21,8 @@ interface Libc extends Library {
 
     int close(int fd);
 
+    int pipe2(int[] fds, int flags);
+
     NativeLong read(int fd, byte[] buffer, NativeLong length);
 
     NativeLong write(int fd, byte[] buffer, NativeLong length);
