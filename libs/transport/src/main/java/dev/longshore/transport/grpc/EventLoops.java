@@ -1,0 +1,47 @@
+package dev.longshore.transport.grpc;
+
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
+
+/**
+ * Netty's side of unix sockets: its native epoll where that loads, else the JDK's own. One thread moves the bytes of all
+ * connections; the work is done on virtual threads.
+ */
+final class EventLoops {
+
+    private static final boolean NATIVE = Epoll.isAvailable();
+
+    private EventLoops() {}
+
+    static EventLoopGroup open(String name) {
+        IoHandlerFactory handler = NATIVE ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+        return new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory(name, true), handler);
+    }
+
+    static Class<? extends Channel> channelType() {
+        return NATIVE ? EpollDomainSocketChannel.class : NioDomainSocketChannel.class;
+    }
+
+    static Class<? extends ServerChannel> serverChannelType() {
+        return NATIVE ? EpollServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
+    }
+
+    static SocketAddress address(Path socket) {
+        return NATIVE ? new DomainSocketAddress(socket.toString()) : UnixDomainSocketAddress.of(socket);
+    }
+}
