@@ -17,6 +17,38 @@ interface Libc extends Library {
 
     int mkfifo(byte[] path, int mode);
 
+    NativeLong lgetxattr(byte[] path, byte[] name, byte @Nullable [] value, NativeLong size);
+
+    NativeLong llistxattr(byte[] path, byte @Nullable [] list, NativeLong size);
+
+    int lsetxattr(byte[] path, byte[] name, byte[] value, NativeLong size, int flags);
+
+    int lremovexattr(byte[] path, byte[] name);
+
+    int statx(int folder, byte[] path, int flags, int mask, byte[] result);
+
+    int statfs(byte[] path, byte[] result);
+
+    int fchownat(int folder, byte[] path, int uid, int gid, int flags);
+
+    int fchmodat(int folder, byte[] path, int mode, int flags);
+
+    int mknodat(int folder, byte[] path, int mode, long device);
+
+    int mkdirat(int folder, byte[] path, int mode);
+
+    int unlinkat(int folder, byte[] path, int flags);
+
+    int utimensat(int folder, byte[] path, byte[] times, int flags);
+
+    int openat(int folder, byte[] path, int flags, int mode);
+
+    NativeLong getdents64(int fd, byte[] entries, NativeLong size);
+
+    int fsync(int fd);
+
+    int syncfs(int fd);
+
     int open(byte[] path, int flags, int mode);
 
     int close(int fd);

@@ -1,0 +1,81 @@
+package dev.longshore.sdk.linux;
+
+import com.sun.jna.Native;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.time.Instant;
+
+/** What the JDK cannot do to a file; symbolic links are not followed unless a method says so. */
+public final class FileCalls {
+
+    /** Of statfs(2). */
+    public static final long TMPFS_MAGIC = 0x01021994L;
+
+    /** Of statfs(2). */
+    public static final long OVERLAYFS_MAGIC = 0x794c7630L;
+
+    private static final int STATFS_SIZE = 256;
+
+    private FileCalls() {}
+
+    /** Changes owner and group; -1 leaves one as it is. */
+    public static void lchown(Path path, int uid, int gid) throws ErrnoException {
+        chown(FileStat.AT_FDCWD, CString.of(path), uid, gid, path.toString());
+    }
+
+    static void chown(int folder, byte[] name, int uid, int gid, String subject) throws ErrnoException {
+        if (Libc.INSTANCE.fchownat(folder, name, uid, gid, FileStat.AT_SYMLINK_NOFOLLOW) != 0) {
+            throw new ErrnoException(Native.getLastError(), "lchown", subject);
+        }
+    }
+
+    /**
+     * Sets all twelve permission bits, whatever the umask. Follows symbolic links, which have no permissions of their
+     * own on Linux.
+     */
+    public static void chmod(Path path, int permissions) throws ErrnoException {
+        if (Libc.INSTANCE.fchmodat(FileStat.AT_FDCWD, CString.of(path), permissions, 0) != 0) {
+            throw new ErrnoException(Native.getLastError(), "chmod", path.toString());
+        }
+    }
+
+    /**
+     * Makes a device, fifo, socket or empty regular file.
+     *
+     * @param mode type, see {@link FileStat}, and permission bits, less the umask
+     * @param major number of a device; 0 for others
+     */
+    public static void mknod(Path path, int mode, int major, int minor) throws ErrnoException {
+        if (Libc.INSTANCE.mknodat(FileStat.AT_FDCWD, CString.of(path), mode, device(major, minor)) != 0) {
+            throw new ErrnoException(Native.getLastError(), "mknod", path.toString());
+        }
+    }
+
+    /** As makedev(3) of glibc. */
+    static long device(int major, int minor) {
+        long high = Integer.toUnsignedLong(major);
+        long low = Integer.toUnsignedLong(minor);
+        return (high & 0xfff) << 8 | (high & ~0xfffL) << 32 | (low & 0xff) | (low & ~0xffL) << 12;
+    }
+
+    /** Sets both times, to the nanosecond where the file system keeps them. */
+    public static void times(Path path, Instant accessed, Instant modified) throws ErrnoException {
+        ByteBuffer times = ByteBuffer.allocate(32).order(ByteOrder.nativeOrder());
+        times.putLong(accessed.getEpochSecond()).putLong(accessed.getNano());
+        times.putLong(modified.getEpochSecond()).putLong(modified.getNano());
+        if (Libc.INSTANCE.utimensat(FileStat.AT_FDCWD, CString.of(path), times.array(), FileStat.AT_SYMLINK_NOFOLLOW)
+                != 0) {
+            throw new ErrnoException(Native.getLastError(), "utimensat", path.toString());
+        }
+    }
+
+    /** The type of the file system that {@code path} is on: a magic number of statfs(2). Follows symbolic links. */
+    public static long fileSystemType(Path path) throws ErrnoException {
+        byte[] result = new byte[STATFS_SIZE];
+        if (Libc.INSTANCE.statfs(CString.of(path), result) != 0) {
+            throw new ErrnoException(Native.getLastError(), "statfs", path.toString());
+        }
+        return ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(0);
+    }
+}
