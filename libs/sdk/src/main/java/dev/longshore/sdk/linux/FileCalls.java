@@ -16,6 +16,10 @@ public final class FileCalls {
     public static final long OVERLAYFS_MAGIC = 0x794c7630L;
 
     private static final int STATFS_SIZE = 256;
+    private static final int STATFS_FLAGS_OFFSET = 80;
+
+    /** Unlike the other ST_... flags, not the same as MS_RELATIME. */
+    private static final long ST_RELATIME = 4096;
 
     private FileCalls() {}
 
@@ -70,12 +74,32 @@ public final class FileCalls {
         }
     }
 
+    /**
+     * The flags of the mount that {@code path} is on, as the MS_... of {@link MountCalls}. Follows symbolic links.
+     *
+     * @return of MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME and MS_RELATIME those that are set
+     */
+    public static long mountFlags(Path path) throws ErrnoException {
+        long flags = statfs(path).getLong(STATFS_FLAGS_OFFSET);
+        long same = MountCalls.MS_RDONLY
+                | MountCalls.MS_NOSUID
+                | MountCalls.MS_NODEV
+                | MountCalls.MS_NOEXEC
+                | MountCalls.MS_NOATIME
+                | MountCalls.MS_NODIRATIME;
+        return (flags & same) | ((flags & ST_RELATIME) != 0 ? MountCalls.MS_RELATIME : 0);
+    }
+
     /** The type of the file system that {@code path} is on: a magic number of statfs(2). Follows symbolic links. */
     public static long fileSystemType(Path path) throws ErrnoException {
+        return statfs(path).getLong(0);
+    }
+
+    private static ByteBuffer statfs(Path path) throws ErrnoException {
         byte[] result = new byte[STATFS_SIZE];
         if (Libc.INSTANCE.statfs(CString.of(path), result) != 0) {
             throw new ErrnoException(Native.getLastError(), "statfs", path.toString());
         }
-        return ByteBuffer.wrap(result).order(ByteOrder.nativeOrder()).getLong(0);
+        return ByteBuffer.wrap(result).order(ByteOrder.nativeOrder());
     }
 }

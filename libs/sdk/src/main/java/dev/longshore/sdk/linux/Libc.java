@@ -73,7 +73,7 @@ interface Libc extends Library {
 
     int eventfd(int initial, int flags);
 
-    NativeLong syscall(NativeLong number, Object... arguments);
+    NativeLong syscall(NativeLong number, @Nullable Object... arguments);
 
     String strerror(int errno);
 }
