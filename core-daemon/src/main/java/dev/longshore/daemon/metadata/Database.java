@@ -1,0 +1,188 @@
+package dev.longshore.daemon.metadata;
+
+import dev.longshore.sdk.errors.CanceledException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.InternalException;
+import dev.longshore.sdk.errors.ResourceExhaustedException;
+import dev.longshore.sdk.errors.UnavailableException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.sqlite.SQLiteErrorCode;
+
+/**
+ * The SQLite file. One thread writes, so that transactions need no retry and no virtual thread is pinned while the disk
+ * syncs; reads go on beside it, on connections of their own, and see what was committed when they began.
+ *
+ * <p>A write has reached the disk when it returns ({@code synchronous=FULL} on a write-ahead log).
+ */
+final class Database implements AutoCloseable {
+
+    private static final int READERS = 4;
+
+    private final Path file;
+    private final Connection writer;
+    private final BlockingQueue<Connection> readers = new ArrayBlockingQueue<>(READERS);
+    private final ExecutorService writing = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("metadata-writer").daemon(true).factory());
+    private final Consumer<Boolean> onCommit;
+
+    /** Work inside of a transaction. It must not call anything remote. */
+    @FunctionalInterface
+    interface Work<T> {
+
+        T run(Tx tx) throws SQLException;
+    }
+
+    /**
+     * Opens the file, making it if there is none.
+     *
+     * @param onCommit called after every write, with whether it left garbage
+     * @throws DataLossException if the file is damaged
+     */
+    Database(Path file, Consumer<Boolean> onCommit) {
+        this.file = file;
+        this.onCommit = onCommit;
+        try {
+            this.writer = connect();
+            try (Statement statement = writer.createStatement()) {
+                statement.execute("PRAGMA journal_mode=WAL");
+            }
+            Schema.migrate(writer);
+            for (int i = 0; i < READERS; i++) {
+                Connection reader = connect();
+                try (Statement statement = reader.createStatement()) {
+                    statement.execute("PRAGMA query_only=ON");
+                }
+                reader.setAutoCommit(false);
+                readers.add(reader);
+            }
+            writer.setAutoCommit(false);
+        } catch (SQLException e) {
+            throw translate(e);
+        }
+    }
+
+    private Connection connect() throws SQLException {
+        Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("PRAGMA synchronous=FULL");
+            statement.execute("PRAGMA foreign_keys=ON");
+            statement.execute("PRAGMA busy_timeout=5000");
+            // 512 KiB: metadata is small, and a node runs many processes.
+            statement.execute("PRAGMA cache_size=-512");
+        }
+        return connection;
+    }
+
+    /** Runs {@code work} alone and makes what it wrote durable; what it throws rolls everything back. */
+    <T> T write(Work<T> work) {
+        Future<T> result = writing.submit(() -> {
+            Tx tx = new Tx(writer);
+            T value;
+            try {
+                value = work.run(tx);
+                writer.commit();
+            } catch (Throwable e) {
+                writer.rollback();
+                throw e;
+            }
+            onCommit.accept(tx.garbage());
+            return value;
+        });
+        return await(result);
+    }
+
+    private <T> T await(Future<T> result) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return result.get();
+                } catch (InterruptedException e) {
+                    interrupted = true; // the outcome must be known: the write may have happened
+                } catch (ExecutionException e) {
+                    throw translate(e.getCause() == null ? e : e.getCause());
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Runs {@code work} on one consistent state. It cannot write. */
+    <T> T read(Work<T> work) {
+        Connection connection = borrow();
+        try {
+            try {
+                return work.run(new Tx(connection));
+            } finally {
+                connection.rollback();
+            }
+        } catch (SQLException e) {
+            throw translate(e);
+        } finally {
+            readers.add(connection);
+        }
+    }
+
+    private Connection borrow() {
+        try {
+            Connection connection = readers.poll(10, TimeUnit.SECONDS);
+            if (connection == null) {
+                throw new UnavailableException("metadata %s is too busy to be read".formatted(file));
+            }
+            return connection;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CanceledException("interrupted while waiting to read the metadata", e);
+        }
+    }
+
+    private ContainerdException translate(Throwable error) {
+        return switch (error) {
+            case ContainerdException e -> e;
+            case SQLException e -> {
+                int code = e.getErrorCode() & 0xff;
+                if (code == SQLiteErrorCode.SQLITE_FULL.code) {
+                    yield new ResourceExhaustedException("the disk of %s is full: free some space".formatted(file), e);
+                }
+                if (code == SQLiteErrorCode.SQLITE_CORRUPT.code || code == SQLiteErrorCode.SQLITE_NOTADB.code) {
+                    yield new DataLossException(
+                            "metadata %s is damaged (%s): stop the daemon and restore it from a backup, or try \"sqlite3 %s .recover\""
+                                    .formatted(file, e.getMessage(), file),
+                            e);
+                }
+                yield new InternalException("metadata %s: %s".formatted(file, e.getMessage()), e);
+            }
+            case RuntimeException e -> throw e;
+            default -> new InternalException("metadata %s: %s".formatted(file, error), error);
+        };
+    }
+
+    @Override
+    public void close() {
+        writing.close();
+        try {
+            for (Connection reader : readers) {
+                reader.close();
+            }
+            writer.close();
+        } catch (SQLException e) {
+            throw translate(e);
+        }
+    }
+}

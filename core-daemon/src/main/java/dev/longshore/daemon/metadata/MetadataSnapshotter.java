@@ -1,0 +1,512 @@
+package dev.longshore.daemon.metadata;
+
+import dev.longshore.daemon.metadata.SnapshotRow.State;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.UnimplementedException;
+import dev.longshore.sdk.filter.Fields;
+import dev.longshore.sdk.filter.Filter;
+import dev.longshore.sdk.label.Labels;
+import dev.longshore.sdk.mount.Mount;
+import dev.longshore.sdk.namespace.NamespaceId;
+import dev.longshore.sdk.snapshot.Kind;
+import dev.longshore.sdk.snapshot.SnapshotInfo;
+import dev.longshore.sdk.snapshot.Snapshotter;
+import dev.longshore.sdk.snapshot.Usage;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A snapshotter as clients know it: in namespaces, with all their labels, over a backend that knows neither. The backend's
+ * keys are {@code <namespace>/<number>/<key>} and never come again, so what the backend has and no row names is garbage.
+ *
+ * <p>No transaction is open while the backend is called. {@link #prepare} and {@link #commit} first write down what they are about
+ * to make; removal only forgets, and the garbage collector removes.
+ */
+public final class MetadataSnapshotter implements Snapshotter {
+
+    private static final Logger log = LoggerFactory.getLogger(MetadataSnapshotter.class);
+
+    private static final String REF = "containerd.io/snapshot.ref";
+    private static final String BACKEND_PREFIX = "containerd.io/snapshot/";
+
+    /** For finding out how a commit ended that the backend did not answer. */
+    private static final Duration SETTLE = Duration.ofSeconds(5);
+
+    private final String name;
+    private final Snapshotter backend;
+    private final Database database;
+    private final Clock clock;
+    private final SnapshotRows rows;
+
+    /** Backend names of commits that a thread of this process is at. */
+    private final Set<String> committing = ConcurrentHashMap.newKeySet();
+
+    MetadataSnapshotter(String name, Snapshotter backend, Database database, Clock clock) {
+        this.name = name;
+        this.backend = backend;
+        this.database = database;
+        this.clock = clock;
+        this.rows = new SnapshotRows(name);
+    }
+
+    /** What clients call this snapshotter. */
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public SnapshotInfo stat(CallContext context, String key) {
+        NamespaceId namespace = context.requireNamespace();
+        return database.read(tx -> ready(tx, namespace, key)).info();
+    }
+
+    @Override
+    public SnapshotInfo update(CallContext context, SnapshotInfo info, List<String> fieldPaths) {
+        NamespaceId namespace = context.requireNamespace();
+        Map<String, String> before = new HashMap<>();
+        SnapshotRow updated = database.write(tx -> {
+            SnapshotRow row = ready(tx, namespace, info.name());
+            before.putAll(row.labels());
+            SnapshotRow changed =
+                    row.withLabels(Labels.update(row.labels(), info.labels(), fieldPaths), clock.instant());
+            rows.put(tx, changed);
+            tx.leavesGarbage();
+            return changed;
+        });
+        updateBackend(context, updated, backendLabels(before));
+        return updated.info();
+    }
+
+    private void updateBackend(CallContext context, SnapshotRow row, Map<String, String> before) {
+        Map<String, String> after = backendLabels(row.labels());
+        Set<String> keys = new HashSet<>(before.keySet());
+        keys.addAll(after.keySet());
+        List<String> changed = keys.stream()
+                .filter(key -> !before.getOrDefault(key, "").equals(after.getOrDefault(key, "")))
+                .map(key -> "labels." + key)
+                .toList();
+        if (!changed.isEmpty()) {
+            backend.update(
+                    context,
+                    new SnapshotInfo(row.kind(), row.backendKey(), "", after, row.created(), row.updated()),
+                    changed);
+        }
+    }
+
+    @Override
+    public Usage usage(CallContext context, String key) {
+        return backend.usage(context, backendKey(context, key));
+    }
+
+    @Override
+    public List<Mount> mounts(CallContext context, String key) {
+        return backend.mounts(context, backendKey(context, key));
+    }
+
+    private String backendKey(CallContext context, String key) {
+        NamespaceId namespace = context.requireNamespace();
+        return database.read(tx -> ready(tx, namespace, key)).backendKey();
+    }
+
+    private SnapshotRow ready(Tx tx, NamespaceId namespace, String key) throws SQLException {
+        return rows.find(tx, namespace, key)
+                .filter(row -> row.state() == State.READY)
+                .orElseThrow(() -> rows.missing(key));
+    }
+
+    @Override
+    public List<Mount> prepare(CallContext context, String key, String parent, Map<String, String> labels) {
+        return make(context, Kind.ACTIVE, key, parent, labels);
+    }
+
+    @Override
+    public List<Mount> view(CallContext context, String key, String parent, Map<String, String> labels) {
+        return make(context, Kind.VIEW, key, parent, labels);
+    }
+
+    private List<Mount> make(CallContext context, Kind kind, String key, String parent, Map<String, String> labels) {
+        NamespaceId namespace = context.requireNamespace();
+        requireKey(key);
+        Labels.check(labels);
+        String[] backendParent = {""};
+        SnapshotRow row = database.write(tx -> {
+            Namespaces.ensure(tx, namespace);
+            requireFree(tx, namespace, key);
+            if (!parent.isEmpty()) {
+                backendParent[0] = requireParent(tx, namespace, parent).backendKey();
+            }
+            Instant now = clock.instant();
+            SnapshotRow made = new SnapshotRow(
+                    namespace.value(),
+                    key,
+                    nextKey(tx, namespace, key),
+                    parent,
+                    kind,
+                    State.MAKING,
+                    "",
+                    labels,
+                    now,
+                    now);
+            rows.put(tx, made);
+            LeaseStore.addFromContext(tx, context, LeaseResource.snapshot(name, key));
+            return made;
+        });
+        List<Mount> mounts;
+        try {
+            mounts = kind == Kind.VIEW
+                    ? backend.view(context, row.backendKey(), backendParent[0], backendLabels(labels))
+                    : backend.prepare(context, row.backendKey(), backendParent[0], backendLabels(labels));
+        } catch (AlreadyExistsException e) {
+            String target = labels.get(REF);
+            if (target == null) {
+                forget(row);
+                throw e;
+            }
+            throw adopt(context, row, target, backendParent[0], e);
+        } catch (RuntimeException e) {
+            forget(row); // if the backend made it all the same, it is garbage there
+            throw e;
+        }
+        database.write(tx -> {
+            rows.put(tx, row.ready());
+            return true;
+        });
+        return mounts;
+    }
+
+    private void forget(SnapshotRow row) {
+        database.write(tx -> {
+            rows.delete(tx, row);
+            LeaseStore.drop(tx, new NamespaceId(row.namespace()), LeaseResource.snapshot(name, row.name()));
+            tx.leavesGarbage();
+            return true;
+        });
+    }
+
+    /**
+     * Takes over the committed snapshot that a remote snapshotter made by itself instead of preparing one.
+     *
+     * @return what to tell the client: it need not unpack
+     */
+    private ContainerdException adopt(
+            CallContext context,
+            SnapshotRow prepared,
+            String target,
+            String backendParent,
+            AlreadyExistsException cause) {
+        try {
+            SnapshotInfo[] found = new SnapshotInfo[1];
+            boolean[] otherParent = {false};
+            backend.list(
+                    context,
+                    List.of("labels.\"" + REF + "\"==\""
+                            + target.replace("\\", "\\\\").replace("\"", "\\\"") + "\""),
+                    info -> {
+                        if (info.parent().equals(backendParent)) {
+                            found[0] = info;
+                        } else {
+                            otherParent[0] = true;
+                        }
+                    });
+            SnapshotInfo remote = found[0];
+            if (remote == null) {
+                return otherParent[0]
+                        ? new InvalidArgumentException("snapshotter %s has %s with another parent than \"%s\""
+                                .formatted(name, target, prepared.parent()))
+                        : cause;
+            }
+            NamespaceId namespace = new NamespaceId(prepared.namespace());
+            database.write(tx -> {
+                if (rows.find(tx, namespace, target).isEmpty()) {
+                    Instant now = clock.instant();
+                    Map<String, String> labels = new HashMap<>(prepared.labels());
+                    labels.putAll(remote.labels());
+                    rows.put(
+                            tx,
+                            new SnapshotRow(
+                                    namespace.value(),
+                                    target,
+                                    remote.name(),
+                                    prepared.parent(),
+                                    remote.kind(),
+                                    State.READY,
+                                    "",
+                                    labels,
+                                    now,
+                                    now));
+                }
+                LeaseStore.addFromContext(tx, context, LeaseResource.snapshot(name, target));
+                return true;
+            });
+            return new AlreadyExistsException("target snapshot \"%s\" of %s".formatted(target, name), cause);
+        } finally {
+            forget(prepared);
+        }
+    }
+
+    @Override
+    public void commit(
+            CallContext context, String name, String key, Optional<String> parent, Map<String, String> labels) {
+        NamespaceId namespace = context.requireNamespace();
+        requireKey(name);
+        Labels.check(labels);
+        SnapshotRow[] source = new SnapshotRow[1];
+        String[] backendParent = {""};
+        SnapshotRow row = database.write(tx -> {
+            SnapshotRow active = rows.require(tx, namespace, key);
+            if (active.kind() != Kind.ACTIVE) {
+                throw new FailedPreconditionException(
+                        "snapshot \"%s\" of %s is not active and cannot be committed".formatted(key, this.name));
+            }
+            requireFree(tx, namespace, name);
+            if (parent.isPresent()) {
+                if (!active.parent().isEmpty() && !active.parent().equals(parent.get())) {
+                    throw new FailedPreconditionException(
+                            "snapshot \"%s\" of %s was prepared on \"%s\" and cannot be committed on \"%s\""
+                                    .formatted(key, this.name, active.parent(), parent.get()));
+                }
+                backendParent[0] = requireParent(tx, namespace, parent.get()).backendKey();
+            }
+            source[0] = active;
+            Instant now = clock.instant();
+            SnapshotRow committed = new SnapshotRow(
+                    namespace.value(),
+                    name,
+                    nextKey(tx, namespace, name),
+                    parent.orElse(active.parent()),
+                    Kind.COMMITTED,
+                    State.COMMITTING,
+                    key,
+                    labels,
+                    now,
+                    now);
+            rows.put(tx, committed);
+            committing.add(committed.backendKey());
+            return committed;
+        });
+        try {
+            try {
+                backend.commit(
+                        context,
+                        row.backendKey(),
+                        source[0].backendKey(),
+                        Optional.of(backendParent[0]).filter(text -> !text.isEmpty()),
+                        backendLabels(labels));
+            } catch (NotFoundException
+                    | AlreadyExistsException
+                    | InvalidArgumentException
+                    | FailedPreconditionException
+                    | UnimplementedException e) {
+                revert(row);
+                throw e;
+            } catch (RuntimeException e) {
+                // It may have happened all the same: ask, and leave it to settle() while nobody answers.
+                if (!settle(row)) {
+                    throw e;
+                }
+                return;
+            }
+            finish(row);
+        } finally {
+            committing.remove(row.backendKey());
+        }
+    }
+
+    private void finish(SnapshotRow committed) {
+        NamespaceId namespace = new NamespaceId(committed.namespace());
+        database.write(tx -> {
+            Optional<SnapshotRow> source = rows.find(tx, namespace, committed.source());
+            if (source.isPresent()) {
+                rows.delete(tx, source.get());
+            }
+            rows.put(tx, committed.ready());
+            LeaseStore.replace(
+                    tx,
+                    namespace,
+                    LeaseResource.snapshot(name, committed.source()),
+                    LeaseResource.snapshot(name, committed.name()));
+            return true;
+        });
+    }
+
+    private void revert(SnapshotRow committed) {
+        database.write(tx -> {
+            rows.delete(tx, committed);
+            return true;
+        });
+    }
+
+    /** Finds out how commits ended that a crash or a lost connection cut short. Asks the backend. */
+    public void settle() {
+        List<SnapshotRow> open = database.read(rows::all).stream()
+                .filter(row -> row.state() == State.COMMITTING && !committing.contains(row.backendKey()))
+                .toList();
+        for (SnapshotRow row : open) {
+            try {
+                settle(row);
+            } catch (ContainerdException e) {
+                log.atWarn()
+                        .addKeyValue("snapshotter", name)
+                        .addKeyValue("key", row.source())
+                        .addKeyValue("err", e.getMessage())
+                        .log("cannot find out yet whether a snapshot was committed");
+                return; // the others would fare the same
+            }
+        }
+    }
+
+    /** Whether the commit happened; a backend that says no has not done it. */
+    private boolean settle(SnapshotRow row) {
+        CallContext context = CallContext.of(row.namespace(), SETTLE);
+        try {
+            backend.stat(context, row.backendKey());
+        } catch (NotFoundException e) {
+            revert(row);
+            return false;
+        }
+        finish(row);
+        return true;
+    }
+
+    @Override
+    public void remove(CallContext context, String key) {
+        NamespaceId namespace = context.requireNamespace();
+        database.write(tx -> {
+            SnapshotRow row = rows.require(tx, namespace, key);
+            if (rows.hasChildren(tx, namespace, key)) {
+                throw new FailedPreconditionException(
+                        "snapshot \"%s\" of %s has children: remove those first".formatted(key, name));
+            }
+            rows.delete(tx, row);
+            LeaseStore.drop(tx, namespace, LeaseResource.snapshot(name, key));
+            tx.leavesGarbage();
+            return true;
+        });
+    }
+
+    @Override
+    public void list(CallContext context, List<String> filters, Consumer<SnapshotInfo> sink) {
+        NamespaceId namespace = context.requireNamespace();
+        Filter filter = Filter.any(filters);
+        database.read(tx -> rows.ready(tx, namespace)).stream()
+                .map(SnapshotRow::info)
+                .filter(info -> filter.matches(Fields.of(info)))
+                .forEach(sink);
+    }
+
+    @Override
+    public void cleanup(CallContext context) {
+        backend.cleanup(context);
+    }
+
+    /**
+     * Removes what the backend has and no row names, children first. To be called for one run at a time.
+     *
+     * @return how many snapshots were removed
+     */
+    public int removeGarbage(CallContext context) {
+        Map<String, SnapshotInfo> candidates = new HashMap<>();
+        backend.list(context, List.of(), info -> candidates.put(info.name(), info));
+        // Read after the list: whatever the backend had by then got its row before.
+        List<SnapshotRow> all = database.read(rows::all);
+        all.forEach(row -> candidates.remove(row.backendKey()));
+        Set<String> awaited = all.stream()
+                .filter(row -> row.state() == State.MAKING)
+                .map(row -> row.labels().getOrDefault(REF, ""))
+                .collect(Collectors.toSet());
+        candidates.values().removeIf(info -> awaited.contains(info.labels().getOrDefault(REF, "-")));
+        int removed = 0;
+        while (!candidates.isEmpty()) {
+            Set<String> parents =
+                    candidates.values().stream().map(SnapshotInfo::parent).collect(Collectors.toSet());
+            List<String> leaves = candidates.keySet().stream()
+                    .filter(key -> !parents.contains(key))
+                    .toList();
+            if (leaves.isEmpty()) {
+                break; // a cycle: nothing of it can be removed
+            }
+            for (String key : leaves) {
+                candidates.remove(key);
+                removed += removeOne(context, key) ? 1 : 0;
+            }
+        }
+        try {
+            backend.cleanup(context);
+        } catch (UnimplementedException e) {
+            log.atDebug().addKeyValue("snapshotter", name).log("snapshotter removes at once");
+        }
+        return removed;
+    }
+
+    private boolean removeOne(CallContext context, String key) {
+        try {
+            backend.remove(context, key);
+            return true;
+        } catch (NotFoundException e) {
+            return false;
+        } catch (FailedPreconditionException e) {
+            log.atWarn()
+                    .addKeyValue("snapshotter", name)
+                    .addKeyValue("key", key)
+                    .addKeyValue("err", e.getMessage())
+                    .log("unreferenced snapshot cannot be removed yet");
+            return false;
+        }
+    }
+
+    private void requireFree(Tx tx, NamespaceId namespace, String key) throws SQLException {
+        if (rows.find(tx, namespace, key).isPresent()) {
+            throw new AlreadyExistsException("snapshot \"%s\" of %s".formatted(key, name));
+        }
+    }
+
+    private SnapshotRow requireParent(Tx tx, NamespaceId namespace, String parent) throws SQLException {
+        SnapshotRow row = rows.find(tx, namespace, parent)
+                .filter(found -> found.state() == State.READY)
+                .orElseThrow(() -> new NotFoundException("parent snapshot \"%s\" of %s".formatted(parent, name)));
+        if (row.kind() != Kind.COMMITTED) {
+            throw new InvalidArgumentException("parent snapshot \"%s\" of %s is not committed".formatted(parent, name));
+        }
+        return row;
+    }
+
+    private static void requireKey(String key) {
+        if (key.isEmpty()) {
+            throw new InvalidArgumentException("the key of a snapshot must not be empty");
+        }
+    }
+
+    private String nextKey(Tx tx, NamespaceId namespace, String key) throws SQLException {
+        return namespace + "/" + tx.next("snapshot/" + name + "/" + namespace) + "/" + key;
+    }
+
+    /** What of a snapshot's labels concerns its backend. */
+    private static Map<String, String> backendLabels(Map<String, String> labels) {
+        return labels.entrySet().stream()
+                .filter(label -> label.getKey().equals(REF) || label.getKey().startsWith(BACKEND_PREFIX))
+                .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, Map.Entry::getValue));
+    }
+
+    @Override
+    public void close() {
+        backend.close();
+    }
+}
