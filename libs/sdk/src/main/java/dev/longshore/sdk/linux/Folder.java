@@ -54,6 +54,23 @@ public final class Folder implements AutoCloseable {
         return openAt(name, subject(name));
     }
 
+    /**
+     * Opens a folder in this one, unless something is mounted on it.
+     *
+     * @throws ErrnoException {@link Errno#EXDEV} if something is, a bind mount too; {@link Errno#ENOSYS} before Linux 5.6
+     */
+    public Folder childOnSameMount(byte[] name) throws ErrnoException {
+        int child = PathHandle.openAt(
+                fd,
+                name,
+                O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                PathHandle.RESOLVE_NO_XDEV | PathHandle.RESOLVE_NO_SYMLINKS);
+        if (child < 0) {
+            throw new ErrnoException(Native.getLastError(), "openat2", subject(name));
+        }
+        return new Folder(child, subject(name));
+    }
+
     /** Opens the folder that this one is in. */
     public Folder parent() throws ErrnoException {
         return openAt(new byte[] {'.', '.'}, subject + "/..");
