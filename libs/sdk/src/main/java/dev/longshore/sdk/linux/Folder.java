@@ -25,6 +25,10 @@ public final class Folder implements AutoCloseable {
 
     private static final int AT_REMOVEDIR = 0x200;
     private static final int BUFFER_SIZE = 32768;
+
+    /** Characters of a path that error messages are made of: trees may be deeper than any path is long. */
+    private static final int MAX_SUBJECT = 4096;
+
     private static final int DIRENT_INODE = 0;
     private static final int DIRENT_LENGTH = 16;
     private static final int DIRENT_TYPE = 18;
@@ -177,7 +181,7 @@ public final class Folder implements AutoCloseable {
     }
 
     private String subject(byte[] name) {
-        return subject + "/" + new String(name, StandardCharsets.UTF_8);
+        return (subject.length() > MAX_SUBJECT ? "..." : subject) + "/" + new String(name, StandardCharsets.UTF_8);
     }
 
     @Override

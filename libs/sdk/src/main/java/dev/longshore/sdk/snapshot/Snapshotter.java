@@ -89,7 +89,8 @@ public interface Snapshotter extends AutoCloseable {
      *     it was prepared on
      * @throws NotFoundException if there is no snapshot of that key, or no such parent
      * @throws AlreadyExistsException if the name is taken
-     * @throws FailedPreconditionException if the key is of no active snapshot, or both parents are given and differ
+     * @throws FailedPreconditionException if the key is of no active snapshot
+     * @throws InvalidArgumentException if it was prepared on another parent
      */
     void commit(CallContext context, String name, String key, Optional<String> parent, Map<String, String> labels);
 
