@@ -1,7 +1,7 @@
 #!/bin/sh
 # busybox-image.sh FILE [NAME]: writes an OCI image archive to FILE, with Debian's static busybox as its one layer, using
 # nothing but tar, gzip and sha256sum. NAME is the image's name, docker.io/library/busybox:latest if not given.
-# BUSYBOX names the program to take, else busybox of the package busybox-static.
+# BUSYBOX names the program to take, else busybox of the package busybox-static. COMPRESSION is gzip, zstd or none.
 set -eu
 file=${1:?usage: busybox-image.sh FILE [NAME]}
 name=${2:-docker.io/library/busybox:latest}
@@ -45,9 +45,13 @@ blob() {
 
 diff_id=$(sha256sum <"$layer_tar")
 diff_id=${diff_id%% *}
-gzip -n "$layer_tar"
-blob "$layer_tar.gz"
-layer='{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:'$digest'","size":'$size'}'
+case ${COMPRESSION:-gzip} in
+  gzip) gzip -n "$layer_tar" && layer_file=$layer_tar.gz suffix=+gzip ;;
+  zstd) zstd -q --rm "$layer_tar" -o "$layer_tar.zst" && layer_file=$layer_tar.zst suffix=+zstd ;;
+  none) layer_file=$layer_tar suffix= ;;
+esac
+blob "$layer_file"
+layer='{"mediaType":"application/vnd.oci.image.layer.v1.tar'$suffix'","digest":"sha256:'$digest'","size":'$size'}'
 
 cat >"$work/config" <<END
 {"architecture":"$architecture","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["/bin/sh"],"WorkingDir":"/"},"rootfs":{"type":"layers","diff_ids":["sha256:$diff_id"]}}

@@ -1,0 +1,93 @@
+package dev.longshore.deploy;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** Runs real programs, and says which of them a test cannot do without. */
+final class Programs {
+
+    /** Generous: the machines that tests run on are busy. */
+    static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    private Programs() {}
+
+    static boolean installed(String program) {
+        for (String folder : System.getenv("PATH").split(":", -1)) {
+            if (Files.isExecutable(Path.of(folder, program))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Skips the test, naming the package, unless all of the programs are installed. */
+    static void need(String... programs) {
+        for (String program : programs) {
+            assumeTrue(installed(program), program + " is not installed: apt-get install " + packageOf(program));
+        }
+    }
+
+    static void needRoot() {
+        assumeTrue("root".equals(System.getProperty("user.name")), "needs root: mounts and runc");
+    }
+
+    private static String packageOf(String program) {
+        return switch (program) {
+            case "ctr", "containerd" -> "containerd";
+            case "busybox" -> "busybox-static";
+            case "script" -> "bsdutils";
+            default -> program;
+        };
+    }
+
+    static Ran run(List<String> command) {
+        return run(command, "", Map.of());
+    }
+
+    /** Runs a program to its end, with {@code input} as its standard input. Kills it, and fails, when it takes too long. */
+    static Ran run(List<String> command, String input, Map<String, String> environment) {
+        try {
+            Path in = Files.createTempFile("in", "");
+            Path out = Files.createTempFile("out", "");
+            Path err = Files.createTempFile("err", "");
+            try {
+                Files.writeString(in, input);
+                ProcessBuilder builder = new ProcessBuilder(command)
+                        .redirectInput(in.toFile())
+                        .redirectOutput(out.toFile())
+                        .redirectError(err.toFile());
+                builder.environment().putAll(environment);
+                Process process = builder.start();
+                if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+                    process.descendants().forEach(ProcessHandle::destroyForcibly);
+                    process.destroyForcibly().waitFor();
+                    throw new AssertionError("did not end within %s: %s%nstdout: %s%nstderr: %s"
+                            .formatted(PATIENCE, String.join(" ", command), text(out), text(err)));
+                }
+                return new Ran(String.join(" ", command), process.exitValue(), text(out), text(err));
+            } finally {
+                Files.delete(in);
+                Files.delete(out);
+                Files.delete(err);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while running " + command, e);
+        }
+    }
+
+    private static String text(Path file) throws IOException {
+        return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,195 @@
+package dev.longshore.deploy;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The assembled distribution, up under a temporary folder. With {@code -Dlongshore.peer=containerd} the same tests run
+ * against the machine's own containerd instead, which shows that they ask for nothing but containerd's behaviour.
+ */
+final class Suite implements AutoCloseable {
+
+    private final Path root;
+    private final Path address;
+    private final boolean peer;
+    private @Nullable Process peerDaemon;
+
+    private Suite(Path root, boolean peer) {
+        this.root = root;
+        this.peer = peer;
+        this.address = root.resolve("run/longshore.sock");
+    }
+
+    /** The distribution that the build has assembled. */
+    static Path distribution() {
+        return Path.of(System.getProperty("longshore.distribution", "target/longshore"))
+                .toAbsolutePath();
+    }
+
+    /** Skips the test where the suite cannot run; else brings it up. Returns when it answers. */
+    static Suite up() {
+        Programs.needRoot();
+        Programs.need("runc", "ctr", "busybox");
+        boolean peer = "containerd".equals(System.getProperty("longshore.peer"));
+        try {
+            Suite suite = new Suite(Files.createTempDirectory("ls"), peer);
+            try {
+                suite.start();
+            } catch (RuntimeException | Error e) {
+                suite.close();
+                throw e;
+            }
+            return suite;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Whether this is not Longshore but containerd. */
+    boolean isPeer() {
+        return peer;
+    }
+
+    Path root() {
+        return root;
+    }
+
+    /** The daemon's gRPC socket. */
+    Path address() {
+        return address;
+    }
+
+    /** Brings up what is not up, as after {@link #kill}. */
+    void start() {
+        if (peer) {
+            startPeer();
+        } else {
+            suite("up").ok();
+        }
+        await().atMost(Programs.PATIENCE).until(() -> ctr("version").exit() == 0);
+    }
+
+    /** The pid of a program of the suite, e.g. {@code longshored}. */
+    long pid(String program) {
+        if (peerDaemon != null) {
+            return peerDaemon.pid();
+        }
+        try {
+            return Long.parseLong(
+                    Files.readString(root.resolve("run/" + program + ".pid")).strip());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Kills a program of the suite as the kernel would, out of memory, and returns when it is gone. */
+    void kill(String program) {
+        ProcessHandle process = ProcessHandle.of(pid(program)).orElseThrow();
+        process.destroyForcibly();
+        await().atMost(Programs.PATIENCE).until(() -> !process.isAlive());
+    }
+
+    private Ran suite(String... arguments) {
+        List<String> command = new ArrayList<>(
+                List.of(distribution().resolve("bin/longshore-suite").toString()));
+        command.addAll(List.of(arguments));
+        command.addAll(List.of("--root", root.toString()));
+        return Programs.run(command);
+    }
+
+    private void startPeer() {
+        Programs.need("containerd");
+        Path config = root.resolve("config.toml");
+        try {
+            Files.createDirectories(address.getParent());
+            Files.writeString(config, """
+                    version = 2
+                    root = "%1$s/lib"
+                    state = "%1$s/state"
+                    disabled_plugins = ["io.containerd.grpc.v1.cri"]
+                    [grpc]
+                    address = "%2$s"
+                    """.formatted(root, address));
+            peerDaemon = new ProcessBuilder("containerd", "--config", config.toString())
+                    .redirectErrorStream(true)
+                    .redirectOutput(root.resolve("containerd.log").toFile())
+                    .start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Runs {@code ctr} in the namespace {@code default}. */
+    Ran ctr(String... arguments) {
+        return ctrWithInput("", arguments);
+    }
+
+    Ran ctrWithInput(String input, String... arguments) {
+        return Programs.run(ctrCommand(arguments), input, Map.of());
+    }
+
+    /** The command line of {@code ctr} on this suite. */
+    List<String> ctrCommand(String... arguments) {
+        List<String> command = new ArrayList<>(List.of("ctr", "--address", address.toString()));
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    /** Imports the busybox image as {@code name}. */
+    void importBusybox(String name) {
+        ctr("images", "import", TestImage.busybox(name).toString()).ok();
+    }
+
+    /** Ends all tasks and removes all containers of the namespace {@code default}. */
+    void removeContainers() {
+        for (String id : ctr("tasks", "ls", "-q").ok().lines()) {
+            // SIGKILL to all of it, so that a stuck one does not spoil the tests to come.
+            ctr("tasks", "delete", "--force", id);
+        }
+        for (String id : ctr("containers", "ls", "-q").ok().lines()) {
+            ctr("containers", "delete", id);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (peer) {
+            if (peerDaemon != null) {
+                removeContainers();
+                peerDaemon.destroy();
+                peerDaemon.onExit().join();
+            }
+        } else {
+            Ran down = suite("down", "--kill-containers");
+            if (down.exit() != 0) {
+                throw new AssertionError("the suite could not be brought down: " + down);
+            }
+        }
+        delete(root);
+    }
+
+    private static void delete(Path folder) {
+        try (Stream<Path> below = Files.list(folder)) {
+            for (Path path : below.toList()) {
+                if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+                    delete(path);
+                } else {
+                    Files.delete(path);
+                }
+            }
+            Files.delete(folder);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
