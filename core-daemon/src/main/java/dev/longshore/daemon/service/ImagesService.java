@@ -20,6 +20,7 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.transport.grpc.CallContexts;
 import dev.longshore.transport.grpc.Unary;
+import dev.longshore.transport.serve.DescriptorProtos;
 import dev.longshore.transport.serve.Protos;
 import io.grpc.stub.StreamObserver;
 import java.time.Instant;
@@ -118,14 +119,14 @@ public final class ImagesService extends ImagesGrpc.ImagesImplBase {
     private static Image record(dev.longshore.api.services.images.v1.Image image) {
         dev.longshore.sdk.oci.Descriptor target = image.getTarget().getDigest().isEmpty()
                 ? new dev.longshore.sdk.oci.Descriptor("", Digest.sha256(new byte[0]), 0)
-                : Types.descriptor(image.getTarget());
+                : DescriptorProtos.record(image.getTarget());
         return new Image(image.getName(), target, image.getLabelsMap(), Instant.EPOCH, Instant.EPOCH);
     }
 
     private static dev.longshore.api.services.images.v1.Image proto(Image image) {
         return dev.longshore.api.services.images.v1.Image.newBuilder()
                 .setName(image.name())
-                .setTarget(Types.descriptor(image.target()))
+                .setTarget(DescriptorProtos.proto(image.target()))
                 .putAllLabels(image.labels())
                 .setCreatedAt(Protos.timestamp(image.created()))
                 .setUpdatedAt(Protos.timestamp(image.updated()))

@@ -2,8 +2,6 @@ package dev.longshore.daemon.service;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.UnsafeByteOperations;
-import dev.longshore.api.types.Descriptor;
-import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.typeurl.TypedValue;
 import java.util.Optional;
 
@@ -26,22 +24,5 @@ final class Types {
     /** Empty for an Any that is unset. */
     static Optional<TypedValue> typed(boolean present, Any any) {
         return present && !any.getTypeUrl().isEmpty() ? Optional.of(typed(any)) : Optional.empty();
-    }
-
-    static Descriptor descriptor(dev.longshore.sdk.oci.Descriptor descriptor) {
-        return Descriptor.newBuilder()
-                .setMediaType(descriptor.mediaType())
-                .setDigest(descriptor.digest().toString())
-                .setSize(descriptor.size())
-                .putAllAnnotations(descriptor.annotations())
-                .build();
-    }
-
-    static dev.longshore.sdk.oci.Descriptor descriptor(Descriptor descriptor) {
-        return new dev.longshore.sdk.oci.Descriptor(
-                descriptor.getMediaType(),
-                Digest.parse(descriptor.getDigest()),
-                descriptor.getSize(),
-                descriptor.getAnnotationsMap());
     }
 }
