@@ -1,0 +1,256 @@
+package dev.longshore.daemon.gc;
+
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.context.Deadline;
+import dev.longshore.sdk.errors.CanceledException;
+import dev.longshore.sdk.errors.ContainerdException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToIntFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Collects garbage: first the rows, in one short transaction, then at each backend what no row names any more. The
+ * backends are gone through side by side and outside of any lock or transaction, so that one that hangs keeps nobody: it is left
+ * alone until its last round has ended.
+ */
+public final class GarbageCollector implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(GarbageCollector.class);
+
+    /** For one round at one backend; each call in it has the backend's own deadline. */
+    private static final Duration ROUND = Duration.ofMinutes(10);
+
+    /** For a client that waits for a collection; a backend that takes longer goes on without it. */
+    private static final Duration SYNC_WAIT = Duration.ofSeconds(30);
+
+    private final GcConfig config;
+    private final Runnable sweep;
+    private final List<Backend> backends;
+    private final Set<String> busy = ConcurrentHashMap.newKeySet();
+    private final Thread scheduler;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private int mutations;
+    private int deletions;
+    private long requested;
+    private long finished;
+    private boolean closed;
+
+    /**
+     * Where garbage is.
+     *
+     * @param removeGarbage removes what no row names, and tells how much that was
+     */
+    public record Backend(String name, ToIntFunction<CallContext> removeGarbage) {}
+
+    /** @param sweep deletes the rows that nothing refers to */
+    public GarbageCollector(GcConfig config, Runnable sweep, List<Backend> backends) {
+        this.config = config;
+        this.sweep = sweep;
+        this.backends = List.copyOf(backends);
+        this.scheduler = Thread.ofVirtual().name("gc").unstarted(this::schedule);
+    }
+
+    public void start() {
+        scheduler.start();
+    }
+
+    /** Called after each write of metadata. */
+    public void written(boolean leftGarbage) {
+        lock.lock();
+        try {
+            mutations++;
+            if (leftGarbage) {
+                deletions++;
+            }
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Collects what is garbage now, and waits for it; a backend that hangs is not waited for longer than half a minute. */
+    public void collect(CallContext context) {
+        Deadline deadline = context.within(SYNC_WAIT.plusSeconds(5)).deadline();
+        lock.lock();
+        try {
+            long ticket = ++requested;
+            changed.signalAll();
+            while (finished < ticket && !closed) {
+                if (!changed.await(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                    deadline.check("garbage collection");
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CanceledException("interrupted while waiting for the garbage collection", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void schedule() {
+        try {
+            awaitFor(config.startupDelay());
+            while (true) {
+                long ticket = takeUp();
+                long begin = System.nanoTime();
+                run(ticket > finished());
+                Duration took = Duration.ofNanos(System.nanoTime() - begin);
+                finish(ticket);
+                // The pause keeps collections to their part of the time.
+                awaitFor(Duration.ofNanos((long) (took.toNanos() * (1 / config.pauseThreshold() - 1))));
+                if (!awaitDue()) {
+                    return;
+                }
+                awaitFor(config.scheduleDelay());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // closed
+        }
+    }
+
+    private long finished() {
+        lock.lock();
+        try {
+            return finished;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long takeUp() {
+        lock.lock();
+        try {
+            mutations = 0;
+            deletions = 0;
+            return requested;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void finish(long ticket) {
+        lock.lock();
+        try {
+            finished = ticket;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits, but not while a client waits for a collection. */
+    private void awaitFor(Duration time) throws InterruptedException {
+        Deadline deadline = Deadline.after(time);
+        lock.lock();
+        try {
+            while (requested == finished && !closed && !deadline.remaining().isZero()) {
+                changed.await(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until a collection is due; false once this is closed. */
+    private boolean awaitDue() throws InterruptedException {
+        lock.lock();
+        try {
+            while (!closed && requested == finished && !due()) {
+                changed.await();
+            }
+            return !closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean due() {
+        return (config.deletionThreshold() > 0 && deletions >= config.deletionThreshold())
+                || (deletions > 0 && mutations >= config.mutationThreshold());
+    }
+
+    private void run(boolean wait) {
+        try {
+            sweep.run();
+        } catch (RuntimeException e) {
+            log.atError().setCause(e).log("garbage collection failed");
+            return;
+        }
+        List<CountDownLatch> rounds = new ArrayList<>();
+        for (Backend backend : backends) {
+            if (!busy.add(backend.name())) {
+                log.atWarn().addKeyValue("backend", backend.name()).log("the last collection there has not ended yet");
+                continue;
+            }
+            CountDownLatch ended = new CountDownLatch(1);
+            rounds.add(ended);
+            Thread.startVirtualThread(() -> {
+                try {
+                    removeGarbage(backend);
+                } finally {
+                    busy.remove(backend.name());
+                    ended.countDown();
+                }
+            });
+        }
+        if (wait) {
+            await(rounds);
+        }
+    }
+
+    private static void await(List<CountDownLatch> rounds) {
+        Deadline deadline = Deadline.after(SYNC_WAIT);
+        try {
+            for (CountDownLatch round : rounds) {
+                if (!round.await(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                    return;
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void removeGarbage(Backend backend) {
+        try {
+            int removed = backend.removeGarbage().applyAsInt(CallContext.withoutNamespace(ROUND));
+            if (removed > 0) {
+                log.atInfo()
+                        .addKeyValue("backend", backend.name())
+                        .addKeyValue("removed", removed)
+                        .log("garbage collected");
+            }
+        } catch (ContainerdException e) {
+            log.atWarn()
+                    .addKeyValue("backend", backend.name())
+                    .addKeyValue("err", e.getMessage())
+                    .log("garbage cannot be removed now; the next collection tries again");
+        } catch (RuntimeException e) {
+            log.atError().addKeyValue("backend", backend.name()).setCause(e).log("garbage cannot be removed");
+        }
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        scheduler.interrupt();
+    }
+}

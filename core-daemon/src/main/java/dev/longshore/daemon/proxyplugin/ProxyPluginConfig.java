@@ -1,0 +1,69 @@
+package dev.longshore.daemon.proxyplugin;
+
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A plugin as {@code [proxy_plugins.<id>]} has it.
+ *
+ * @param address of its socket
+ * @param platform e.g. {@code linux/amd64}; empty for this machine's
+ * @param timeout the longest that one call may take
+ */
+public record ProxyPluginConfig(
+        String id,
+        Type type,
+        Path address,
+        String platform,
+        Map<String, String> exports,
+        List<String> capabilities,
+        Duration timeout) {
+
+    /** Long enough for a snapshotter that scans a big container; a client's deadline may be shorter. */
+    public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
+
+    /** What a plugin serves. */
+    public enum Type {
+        SNAPSHOT("io.containerd.snapshotter.v1"),
+        CONTENT("io.containerd.content.v1"),
+        DIFF("io.containerd.differ.v1"),
+        SANDBOX("io.containerd.sandbox.controller.v1");
+
+        private final String pluginType;
+
+        Type(String pluginType) {
+            this.pluginType = pluginType;
+        }
+
+        /** The type in the table of plugins. */
+        public String pluginType() {
+            return pluginType;
+        }
+
+        /**
+         * The type of a configuration: {@code snapshot}, {@code content}, {@code diff}, {@code sandbox}, or the full name.
+         *
+         * @throws InvalidArgumentException if it is none of these
+         */
+        public static Type parse(String text) {
+            for (Type type : values()) {
+                if (type.pluginType.equals(text) || type.name().equalsIgnoreCase(text)) {
+                    return type;
+                }
+            }
+            throw new InvalidArgumentException(
+                    "unknown proxy plugin type \"%s\": use snapshot, content, diff or sandbox".formatted(text));
+        }
+    }
+
+    public ProxyPluginConfig {
+        exports = Map.copyOf(exports);
+        capabilities = List.copyOf(capabilities);
+        if (timeout.isNegative() || timeout.isZero()) {
+            throw new InvalidArgumentException("timeout of proxy plugin %s must be above 0".formatted(id));
+        }
+    }
+}
