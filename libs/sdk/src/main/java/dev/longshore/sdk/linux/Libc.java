@@ -9,7 +9,17 @@ import org.jspecify.annotations.Nullable;
 /** The C library's functions as JNA maps them; the typed calls over it throw {@link ErrnoException}. */
 interface Libc extends Library {
 
-    Libc INSTANCE = Native.load("c", Libc.class);
+    Libc INSTANCE = load();
+
+    private static Libc load() {
+        // Unless told where libraries are, JNA runs ldconfig to find out, which is a tenth of a start. It needs to know
+        // nothing: the C library is in the process.
+        String libraryPath = "jna.platform.library.path";
+        if (System.getProperty(libraryPath) == null) {
+            System.setProperty(libraryPath, "");
+        }
+        return Native.load((String) null, Libc.class);
+    }
 
     int mount(byte[] source, byte[] target, byte[] type, long flags, byte[] data);
 
