@@ -1,6 +1,7 @@
 package dev.longshore.daemon.service;
 
 import com.google.protobuf.Message;
+import dev.longshore.api.events.ImageDelete;
 import dev.longshore.daemon.event.EventExchange;
 import dev.longshore.sdk.namespace.NamespaceId;
 import dev.longshore.sdk.typeurl.TypedValue;
@@ -18,5 +19,13 @@ public final class EventPublisher {
     public void publish(NamespaceId namespace, String topic, Message event) {
         exchange.publish(
                 namespace, topic, new TypedValue(event.getDescriptorForType().getFullName(), event.toByteArray()));
+    }
+
+    /** Publishes that an image is gone. */
+    public void imageRemoved(NamespaceId namespace, String name) {
+        publish(
+                namespace,
+                "/images/delete",
+                ImageDelete.newBuilder().setName(name).build());
     }
 }

@@ -11,10 +11,19 @@ import dev.longshore.daemon.event.Subscription;
 import dev.longshore.sdk.errors.CanceledException;
 import dev.longshore.transport.grpc.CallContexts;
 import dev.longshore.transport.grpc.Unary;
+import dev.longshore.ttrpc.TtrpcServer;
 import dev.longshore.ttrpc.TtrpcService;
 import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 
 /** Serves {@code containerd.services.events.v1.Events}, and the ttrpc service by which shims hand events in. */
 public final class EventsService extends EventsGrpc.EventsImplBase {
@@ -68,7 +77,7 @@ public final class EventsService extends EventsGrpc.EventsImplBase {
     }
 
     /** {@code containerd.services.events.ttrpc.v1.Events}. */
-    public TtrpcService ttrpc() {
+    private TtrpcService ttrpc() {
         return new TtrpcService("containerd.services.events.ttrpc.v1.Events")
                 .unary(
                         "Forward",
@@ -77,5 +86,23 @@ public final class EventsService extends EventsGrpc.EventsImplBase {
                             exchange.forward(EventProtos.record(request.getEnvelope()));
                             return Empty.getDefaultInstance();
                         });
+    }
+
+    /**
+     * Serves {@link #ttrpc} on {@code socket}, for processes of the daemon's own user.
+     *
+     * @return to be closed to stop
+     */
+    public AutoCloseable listen(Path socket) throws IOException {
+        // Nobody but this daemon, which holds the lock on its folders, listens there.
+        Files.deleteIfExists(socket);
+        ServerSocketChannel listener =
+                ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(socket), 1024);
+        Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+        TtrpcServer server = TtrpcServer.start(listener, List.of(ttrpc()));
+        return () -> {
+            server.close();
+            Files.deleteIfExists(socket);
+        };
     }
 }

@@ -2,7 +2,6 @@ package dev.longshore.daemon.service;
 
 import com.google.protobuf.Empty;
 import dev.longshore.api.events.ImageCreate;
-import dev.longshore.api.events.ImageDelete;
 import dev.longshore.api.events.ImageUpdate;
 import dev.longshore.api.services.images.v1.CreateImageRequest;
 import dev.longshore.api.services.images.v1.CreateImageResponse;
@@ -105,10 +104,7 @@ public final class ImagesService extends ImagesGrpc.ImagesImplBase {
                     ? Optional.of(Digest.parse(request.getTarget().getDigest()))
                     : Optional.empty();
             images.delete(context.requireNamespace(), request.getName(), target);
-            events.publish(
-                    context.requireNamespace(),
-                    "/images/delete",
-                    ImageDelete.newBuilder().setName(request.getName()).build());
+            events.imageRemoved(context.requireNamespace(), request.getName());
             if (request.getSync()) {
                 garbage.collect(context);
             }

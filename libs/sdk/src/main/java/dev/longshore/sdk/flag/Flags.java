@@ -66,6 +66,11 @@ public final class Flags {
         public List<String> arguments() {
             return arguments;
         }
+
+        /** What to throw when there are arguments that mean nothing. */
+        public UsageException unexpected() {
+            return new UsageException("unexpected \"%s\": see --help".formatted(String.join(" ", arguments)));
+        }
     }
 
     /** @param usage the line that says how the program is called, e.g. {@code longshored [flags] [config default|dump]} */

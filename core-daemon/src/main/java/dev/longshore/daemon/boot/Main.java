@@ -1,0 +1,74 @@
+package dev.longshore.daemon.boot;
+
+import dev.longshore.sdk.config.ConfigException;
+import dev.longshore.sdk.config.ConfigProblem;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.flag.Flags;
+import dev.longshore.sdk.flag.Flags.Parsed;
+import dev.longshore.sdk.flag.Flags.UsageException;
+import dev.longshore.sdk.log.Logging;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.slf4j.LoggerFactory;
+
+/** {@code longshored}: the core daemon. */
+public final class Main {
+
+    private static final Flags FLAGS = new Flags("longshored [flags] [config default|dump]")
+            .option("config", "FILE", "configuration (default " + Config.DEFAULT_FILE + ")")
+            .option("address", "SOCKET", "where to listen, instead of what the configuration says")
+            .option("root", "DIR", "for what must survive, instead of what the configuration says")
+            .option("state", "DIR", "for what need not, instead of what the configuration says")
+            .option("log-level", "LEVEL", "trace, debug, info, warn or error");
+
+    private Main() {}
+
+    public static void main(String[] args) {
+        try {
+            System.exit(run(FLAGS.parse(List.of(args))));
+        } catch (UsageException e) {
+            System.err.println("longshored: " + e.getMessage());
+            System.exit(2);
+        } catch (ConfigException | ContainerdException | IOException e) {
+            System.err.println("longshored: " + e.getMessage());
+            System.exit(1);
+        } catch (InterruptedException e) {
+            System.exit(1);
+        }
+    }
+
+    private static int run(Parsed flags) throws ConfigException, UsageException, IOException, InterruptedException {
+        if (flags.has("help")) {
+            System.out.print(FLAGS.help());
+            return 0;
+        }
+        if (flags.has("version")) {
+            System.out.println("longshored " + Wiring.VERSION);
+            return 0;
+        }
+        if (flags.arguments().equals(List.of("config", "default"))) {
+            System.out.print(ConfigText.defaults());
+            return 0;
+        }
+        ConfigReader.Result read = ConfigReader.read(
+                flags.value("config").map(Path::of),
+                new ConfigReader.Overrides(
+                        flags.value("address"), flags.value("root"), flags.value("state"), flags.value("log-level")));
+        if (flags.arguments().equals(List.of("config", "dump"))) {
+            System.out.print(ConfigText.of(read.config()));
+            return 0;
+        }
+        if (!flags.arguments().isEmpty()) {
+            throw flags.unexpected();
+        }
+        Logging.configure(read.config().logLevel());
+        for (ConfigProblem warning : read.warnings()) {
+            LoggerFactory.getLogger(Main.class).warn("configuration: {}", warning);
+        }
+        try (Wiring wiring = new Wiring(read.config(), System.getenv())) {
+            wiring.serveUntilTold();
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,172 @@
+package dev.longshore.daemon.boot;
+
+import dev.longshore.daemon.content.LocalContentStore;
+import dev.longshore.daemon.event.EventExchange;
+import dev.longshore.daemon.gc.GarbageCollector;
+import dev.longshore.daemon.gc.GarbageCollector.Backend;
+import dev.longshore.daemon.metadata.MetadataContentStore;
+import dev.longshore.daemon.metadata.MetadataSnapshotter;
+import dev.longshore.daemon.metadata.MetadataStore;
+import dev.longshore.daemon.proxyplugin.ProxyPlugins;
+import dev.longshore.daemon.service.ContainersService;
+import dev.longshore.daemon.service.EventProtos;
+import dev.longshore.daemon.service.EventPublisher;
+import dev.longshore.daemon.service.EventsService;
+import dev.longshore.daemon.service.GrpcServices;
+import dev.longshore.daemon.service.ImagesService;
+import dev.longshore.daemon.service.IntrospectionService;
+import dev.longshore.daemon.service.IntrospectionService.ServerIdentity;
+import dev.longshore.daemon.service.LeasesService;
+import dev.longshore.daemon.service.NamespacesService;
+import dev.longshore.daemon.service.PublishingContentStore;
+import dev.longshore.daemon.service.PublishingSnapshotter;
+import dev.longshore.daemon.service.VersionService;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.snapshot.Snapshotter;
+import dev.longshore.sdk.socket.SystemdNotifier;
+import dev.longshore.transport.serve.ContentService;
+import dev.longshore.transport.serve.SnapshotsService;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** How the daemon is put together, from bottom to top. */
+final class Wiring implements AutoCloseable {
+
+    /** Of containerd's API, as clients compare it, and of this daemon. */
+    static final String VERSION = "2.3.0+longshore.0.1.0";
+
+    private static final Logger log = LoggerFactory.getLogger(Wiring.class);
+
+    private final Config config;
+    private final SystemdNotifier systemd;
+    private final Closing closing = new Closing();
+    private final CountDownLatch stop = new CountDownLatch(1);
+
+    Wiring(Config config, Map<String, String> environment) throws IOException {
+        this.config = config;
+        this.systemd = new SystemdNotifier(environment);
+        try {
+            wire();
+        } catch (IOException | RuntimeException e) {
+            closing.close();
+            throw e;
+        }
+    }
+
+    private void wire() throws IOException {
+        Clock clock = Clock.systemUTC();
+        DaemonFolders folders = new DaemonFolders(config.root(), config.state());
+        closing.add(folders.open());
+
+        // Events: everything that follows publishes.
+        EventExchange exchange = new EventExchange(clock, EventProtos::fields);
+        EventPublisher events = new EventPublisher(exchange);
+
+        // Backends: the built-in content store, and whatever the configuration names.
+        LocalContentStore localContent = new LocalContentStore(folders.content(), clock);
+        ProxyPlugins plugins = closing.add(new ProxyPlugins(config.proxyPlugins(), clock));
+
+        // Metadata over the backends. Writes tell the garbage collector, which is made of them.
+        GcTrigger gcTrigger = new GcTrigger();
+        MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
+        MetadataContentStore content = metadata.content(localContent, config.contentSharing());
+        Map<String, MetadataSnapshotter> snapshotters = new TreeMap<>();
+        plugins.snapshotters().forEach((name, backend) -> snapshotters.put(name, metadata.snapshotter(name, backend)));
+
+        // Garbage.
+        List<Backend> backends = new ArrayList<>();
+        backends.add(new Backend("content", content::removeGarbage));
+        snapshotters.forEach((name, snapshotter) -> backends.add(new Backend("snapshotter " + name, context -> {
+            snapshotter.settle();
+            return snapshotter.removeGarbage(context);
+        })));
+        GarbageCollector gc = closing.add(new GarbageCollector(
+                config.gc(),
+                () -> metadata.garbage()
+                        .run()
+                        .images()
+                        .forEach(image -> events.imageRemoved(image.namespace(), image.name())),
+                backends));
+        gcTrigger.set(gc);
+
+        // Services.
+        Map<String, Snapshotter> served = new TreeMap<>();
+        snapshotters.forEach(
+                (name, snapshotter) -> served.put(name, new PublishingSnapshotter(name, snapshotter, events)));
+        EventsService eventsService = new EventsService(exchange);
+        PluginTable table = new PluginTable(plugins);
+        GrpcServices services = new GrpcServices()
+                .add(new VersionService(VERSION))
+                .add(new NamespacesService(metadata.namespaces(), events))
+                .add(new LeasesService(metadata.leases(), gc::collect))
+                .add(new ContentService(new PublishingContentStore(content, events)))
+                .add(new ImagesService(metadata.images(), events, gc::collect))
+                .add(new SnapshotsService(name -> snapshotter(served, name)))
+                .add(new ContainersService(metadata.containers(), events))
+                .add(eventsService)
+                .add(new IntrospectionService(
+                        table::plugins,
+                        new ServerIdentity(
+                                folders.readOrMakeUuid(),
+                                ProcessHandle.current().pid(),
+                                PidNamespace.inode()),
+                        (context, options) -> {
+                            throw new NotFoundException("runtime");
+                        }));
+
+        // Sockets, last: who can connect can use everything.
+        closing.add(eventsService.listen(config.ttrpcAddress()));
+        closing.add(services.listen(
+                config.grpc().address(), config.grpc().uid(), config.grpc().gid()));
+        gc.start();
+    }
+
+    private static Snapshotter snapshotter(Map<String, Snapshotter> snapshotters, String name) {
+        Snapshotter snapshotter = snapshotters.get(name);
+        if (snapshotter == null) {
+            throw new NotFoundException(
+                    "snapshotter \"%s\" is not configured: there is %s; add one under [proxy_plugins]"
+                            .formatted(
+                                    name, snapshotters.isEmpty() ? "none" : String.join(", ", snapshotters.keySet())));
+        }
+        return snapshotter;
+    }
+
+    /** Says that the daemon is ready, and returns when the process is told to end. */
+    void serveUntilTold() throws InterruptedException {
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            stop.countDown();
+                            try {
+                                // The JVM halts when its hooks are done: let main close what is open.
+                                main.join(Duration.ofSeconds(15));
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                        },
+                        "shutdown"));
+        systemd.ready();
+        log.atInfo()
+                .addKeyValue("address", config.grpc().address())
+                .addKeyValue("version", VERSION)
+                .log("daemon serves");
+        stop.await();
+        systemd.stopping();
+    }
+
+    @Override
+    public void close() {
+        closing.close();
+        log.atInfo().log("daemon stopped");
+    }
+}
