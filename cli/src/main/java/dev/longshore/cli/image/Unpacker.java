@@ -1,0 +1,173 @@
+package dev.longshore.cli.image;
+
+import static dev.longshore.transport.grpc.Unary.call;
+
+import dev.longshore.api.services.diff.v1.ApplyRequest;
+import dev.longshore.api.services.snapshots.v1.CommitSnapshotRequest;
+import dev.longshore.api.services.snapshots.v1.PrepareSnapshotRequest;
+import dev.longshore.api.services.snapshots.v1.RemoveSnapshotRequest;
+import dev.longshore.api.services.snapshots.v1.StatSnapshotRequest;
+import dev.longshore.api.types.Mount;
+import dev.longshore.cli.daemon.Daemon;
+import dev.longshore.cli.text.Progress;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.oci.Descriptor;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+/**
+ * Makes snapshots of an image's layers, each on the one below, named by chain ids. Snapshots that are there, of this or
+ * another image, are used as they are.
+ *
+ * @see <a href="https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid">chain ids</a>
+ */
+public final class Unpacker {
+
+    private static final String SNAPSHOT_REF = "containerd.io/snapshot.ref";
+
+    private final Daemon daemon;
+    private final BlobStore store;
+    private final String snapshotter;
+
+    /** @param daemon with a lease, so that what is made is not collected meanwhile */
+    public Unpacker(Daemon daemon, String snapshotter) {
+        this.daemon = daemon;
+        this.store = new BlobStore(daemon);
+        this.snapshotter = snapshotter;
+    }
+
+    /** The name of the snapshot of these layers and all below; empty for no layer. */
+    public static String chainId(List<Digest> diffIds) {
+        String chain = "";
+        for (Digest diffId : diffIds) {
+            chain = chain.isEmpty()
+                    ? diffId.toString()
+                    : Digest.sha256((chain + " " + diffId).getBytes(StandardCharsets.UTF_8))
+                            .toString();
+        }
+        return chain;
+    }
+
+    /** Whether there is a snapshot of that name. */
+    public boolean has(String chainId) {
+        try {
+            call(() -> daemon.snapshots()
+                    .stat(StatSnapshotRequest.newBuilder()
+                            .setSnapshotter(snapshotter)
+                            .setKey(chainId)
+                            .build()));
+            return true;
+        } catch (NotFoundException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Unpacks what is not unpacked.
+     *
+     * @return the name of the topmost snapshot
+     * @throws InvalidArgumentException if manifest and configuration do not fit together
+     * @throws DataLossException if a layer is not what the configuration says
+     */
+    public String unpack(Manifests.Manifest manifest, Manifests.Config config, Progress progress) {
+        List<Descriptor> layers = manifest.layers();
+        if (layers.size() != config.diffIds().size()) {
+            throw new InvalidArgumentException("the image has %d layers and the digests of %d"
+                    .formatted(layers.size(), config.diffIds().size()));
+        }
+        String chain = chainId(config.diffIds());
+        if (!has(chain)) {
+            String parent = "";
+            for (int i = 0; i < layers.size(); i++) {
+                String name = chainId(config.diffIds().subList(0, i + 1));
+                if (!has(name)) {
+                    progress.step("unpacking layer %d of %d".formatted(i + 1, layers.size()));
+                    unpack(layers.get(i), config.diffIds().get(i), parent, name);
+                }
+                parent = name;
+            }
+        }
+        if (!chain.isEmpty()) {
+            store.label(manifest.config().digest(), Map.of("containerd.io/gc.ref.snapshot." + snapshotter, chain));
+        }
+        return chain;
+    }
+
+    private void unpack(Descriptor layer, Digest diffId, String parent, String name) {
+        String key = "extract-%s %s".formatted(UUID.randomUUID(), name);
+        List<Mount> mounts;
+        try {
+            mounts = call(() -> daemon.snapshots()
+                            .prepare(PrepareSnapshotRequest.newBuilder()
+                                    .setSnapshotter(snapshotter)
+                                    .setKey(key)
+                                    .setParent(parent)
+                                    .putLabels(SNAPSHOT_REF, name)
+                                    .build()))
+                    .getMountsList();
+        } catch (AlreadyExistsException e) {
+            // A remote snapshotter has the layer already, or somebody else has just unpacked it.
+            if (has(name)) {
+                return;
+            }
+            throw e;
+        }
+        try {
+            String applied = call(() -> daemon.diff()
+                            .apply(ApplyRequest.newBuilder()
+                                    .setDiff(dev.longshore.api.types.Descriptor.newBuilder()
+                                            .setMediaType(layer.mediaType())
+                                            .setDigest(layer.digest().toString())
+                                            .setSize(layer.size()))
+                                    .addAllMounts(mounts)
+                                    .build()))
+                    .getApplied()
+                    .getDigest();
+            if (!applied.equals(diffId.toString())) {
+                throw new DataLossException(
+                        "layer %s unpacks to %s, and its image says %s: the image is damaged or forged"
+                                .formatted(layer.digest(), applied, diffId));
+            }
+            commit(key, name, parent);
+        } catch (ContainerdException e) {
+            remove(key, e);
+            throw e;
+        }
+        store.label(layer.digest(), Map.of("containerd.io/uncompressed", diffId.toString()));
+    }
+
+    private void commit(String key, String name, String parent) {
+        try {
+            call(() -> daemon.snapshots()
+                    .commit(CommitSnapshotRequest.newBuilder()
+                            .setSnapshotter(snapshotter)
+                            .setKey(key)
+                            .setName(name)
+                            .setParent(parent)
+                            .putLabels(SNAPSHOT_REF, name)
+                            .build()));
+        } catch (AlreadyExistsException e) {
+            // Somebody else was faster, with the same content: the name is its digest.
+            remove(key, e);
+        }
+    }
+
+    private void remove(String key, ContainerdException reason) {
+        try {
+            call(() -> daemon.snapshots()
+                    .remove(RemoveSnapshotRequest.newBuilder()
+                            .setSnapshotter(snapshotter)
+                            .setKey(key)
+                            .build()));
+        } catch (ContainerdException e) {
+            reason.addSuppressed(e);
+        }
+    }
+}
