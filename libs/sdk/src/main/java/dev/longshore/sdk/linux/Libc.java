@@ -83,6 +83,8 @@ interface Libc extends Library {
 
     int eventfd(int initial, int flags);
 
+    int prctl(int option, NativeLong argument2, NativeLong argument3, NativeLong argument4, NativeLong argument5);
+
     NativeLong syscall(NativeLong number, @Nullable Object... arguments);
 
     String strerror(int errno);

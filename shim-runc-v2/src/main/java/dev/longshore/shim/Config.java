@@ -1,0 +1,53 @@
+package dev.longshore.shim;
+
+import dev.longshore.sdk.flag.Flags;
+import dev.longshore.sdk.flag.Flags.Parsed;
+import dev.longshore.sdk.flag.Flags.UsageException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the shim is told.
+ *
+ * @param action {@code delete}, {@code info}, or empty to serve
+ * @param socket that the process inherited as standard input; set where it serves
+ * @param ttrpcAddress where events go; empty for nowhere
+ * @param idle how long the process stays when its last container is gone
+ */
+record Config(
+        String action,
+        String namespace,
+        String id,
+        Path bundle,
+        Optional<Path> socket,
+        String ttrpcAddress,
+        Duration idle) {
+
+    /** Of runc's state, as containerd has it; the namespace follows. */
+    static final String RUNC_ROOT = "/run/containerd/runc";
+
+    private static final Duration DEFAULT_IDLE = Duration.ofMinutes(5);
+
+    static Config parse(List<String> commandLine, Map<String, String> environment) throws UsageException {
+        Flags flags = new Flags("containerd-shim-runc-v2 [flags] start|delete")
+                .option("namespace", "NAME", "of the container")
+                .option("address", "SOCKET", "of the daemon")
+                .option("publish-binary", "PATH", "of the daemon, not used")
+                .option("id", "ID", "of the container")
+                .option("bundle", "DIR", "of the container")
+                .option("socket", "PATH", "that is inherited");
+        Parsed parsed = flags.parse(commandLine);
+        String idle = environment.getOrDefault("LONGSHORE_SHIM_IDLE_SECONDS", "");
+        return new Config(
+                parsed.arguments().isEmpty() ? "" : parsed.arguments().getFirst(),
+                parsed.value("namespace").orElse(""),
+                parsed.value("id").orElse(""),
+                Path.of(parsed.value("bundle").orElse(".")).toAbsolutePath(),
+                parsed.value("socket").map(Path::of),
+                environment.getOrDefault("TTRPC_ADDRESS", ""),
+                idle.isEmpty() ? DEFAULT_IDLE : Duration.ofSeconds(Long.parseLong(idle)));
+    }
+}
