@@ -45,6 +45,9 @@ public record Config(
     static final Path DEFAULT_ROOT = Path.of("/var/lib/longshore");
     static final Path DEFAULT_STATE = Path.of("/run/longshore");
 
+    /** Not below the state, whose path may be too long for a socket with a hash for its name. */
+    static final Path DEFAULT_SOCKET_DIR = Path.of("/run/longshore/s");
+
     /**
      * The daemon's own socket, of mode 0660.
      *

@@ -135,7 +135,7 @@ final class ConfigReader {
                 streamProcessors(),
                 gc(plugins.section(GC)),
                 sharing(plugins.section(METADATA)),
-                shims.parsed("socket_dir", Path::of).orElse(state.resolve("s")),
+                shims.parsed("socket_dir", Path::of).orElse(Config.DEFAULT_SOCKET_DIR),
                 shims.strings("env"),
                 diff(plugins.section(DIFF)),
                 file.strings("disabled_plugins"),

@@ -8,6 +8,7 @@ import dev.longshore.daemon.metadata.MetadataContentStore;
 import dev.longshore.daemon.metadata.MetadataSnapshotter;
 import dev.longshore.daemon.metadata.MetadataStore;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
+import dev.longshore.daemon.runtime.TaskRuntime;
 import dev.longshore.daemon.service.ContainersService;
 import dev.longshore.daemon.service.EventProtos;
 import dev.longshore.daemon.service.EventPublisher;
@@ -20,6 +21,7 @@ import dev.longshore.daemon.service.LeasesService;
 import dev.longshore.daemon.service.NamespacesService;
 import dev.longshore.daemon.service.PublishingContentStore;
 import dev.longshore.daemon.service.PublishingSnapshotter;
+import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.snapshot.Snapshotter;
@@ -54,14 +56,14 @@ final class Wiring implements AutoCloseable {
         this.config = config;
         this.systemd = new SystemdNotifier(environment);
         try {
-            wire();
+            wire(environment);
         } catch (IOException | RuntimeException e) {
             closing.close();
             throw e;
         }
     }
 
-    private void wire() throws IOException {
+    private void wire(Map<String, String> environment) throws IOException {
         Clock clock = Clock.systemUTC();
         DaemonFolders folders = new DaemonFolders(config.root(), config.state());
         closing.add(folders.open());
@@ -97,11 +99,19 @@ final class Wiring implements AutoCloseable {
                 backends));
         gcTrigger.set(gc);
 
+        // Tasks: shims that run already are looked for while the daemon serves.
+        TaskRuntime tasks = closing.add(new TaskRuntime(
+                RuntimeSettings.of(config, folders, environment),
+                (namespace, id) ->
+                        RuntimeSettings.container(metadata.containers().get(namespace, id)),
+                exchange::publish));
+        var _ = tasks.loadBundles();
+
         // Services.
         Map<String, Snapshotter> served = new TreeMap<>();
         snapshotters.forEach(
                 (name, snapshotter) -> served.put(name, new PublishingSnapshotter(name, snapshotter, events)));
-        EventsService eventsService = new EventsService(exchange);
+        EventsService eventsService = new EventsService(exchange, tasks::observe);
         PluginTable table = new PluginTable(plugins);
         GrpcServices services = new GrpcServices()
                 .add(new VersionService(VERSION))
@@ -111,6 +121,7 @@ final class Wiring implements AutoCloseable {
                 .add(new ImagesService(metadata.images(), events, gc::collect))
                 .add(new SnapshotsService(name -> snapshotter(served, name)))
                 .add(new ContainersService(metadata.containers(), events))
+                .add(new TasksService(tasks, metadata.containers()))
                 .add(eventsService)
                 .add(new IntrospectionService(
                         table::plugins,

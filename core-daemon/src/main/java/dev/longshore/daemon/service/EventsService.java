@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** Serves {@code containerd.services.events.v1.Events}, and the ttrpc service by which shims hand events in. */
 public final class EventsService extends EventsGrpc.EventsImplBase {
@@ -32,9 +33,12 @@ public final class EventsService extends EventsGrpc.EventsImplBase {
     private static final Duration POLL = Duration.ofSeconds(1);
 
     private final EventExchange exchange;
+    private final Consumer<dev.longshore.sdk.event.Envelope> observer;
 
-    public EventsService(EventExchange exchange) {
+    /** @param observer is shown what shims hand in before anybody else is */
+    public EventsService(EventExchange exchange, Consumer<dev.longshore.sdk.event.Envelope> observer) {
         this.exchange = exchange;
+        this.observer = observer;
     }
 
     @Override
@@ -83,7 +87,9 @@ public final class EventsService extends EventsGrpc.EventsImplBase {
                         "Forward",
                         dev.longshore.api.services.events.ttrpc.v1.ForwardRequest.parser(),
                         (context, request) -> {
-                            exchange.forward(EventProtos.record(request.getEnvelope()));
+                            var envelope = EventProtos.record(request.getEnvelope());
+                            observer.accept(envelope);
+                            exchange.forward(envelope);
                             return Empty.getDefaultInstance();
                         });
     }

@@ -1,0 +1,223 @@
+package dev.longshore.daemon.runtime;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.context.Deadline;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.event.Envelope;
+import dev.longshore.sdk.linux.MountCalls;
+import dev.longshore.sdk.mount.Mount;
+import dev.longshore.sdk.typeurl.TypedValue;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.Stream;
+
+/** A runtime with real shims, real runc, and containers of Debian's busybox-static. */
+final class RuntimeFixture implements AutoCloseable {
+
+    static final String NAMESPACE = "runtime-it";
+    private static final Path BUSYBOX = Path.of("/bin/busybox");
+
+    final Path folder;
+    final Path rootfs;
+    final RuntimeConfig config;
+
+    /** What the daemon itself published. */
+    final BlockingQueue<Envelope> published = new LinkedBlockingQueue<>();
+
+    private final String runtimeName;
+    TaskRuntime runtime;
+
+    RuntimeFixture(Path folder, String runtimeName) throws IOException {
+        this(folder, runtimeName, RuntimeTimeouts.DEFAULTS, Optional.empty());
+    }
+
+    RuntimeFixture(Path folder, String runtimeName, RuntimeTimeouts timeouts, Optional<Path> bin) throws IOException {
+        assumeTrue(ProcessHandle.current().info().user().orElse("").equals("root"), "containers need root");
+        assumeTrue(Files.isExecutable(BUSYBOX), "no /bin/busybox (Debian: busybox-static)");
+        assumeTrue(
+                Files.isExecutable(Path.of("/usr/sbin/runc")) || Files.isExecutable(Path.of("/usr/bin/runc")),
+                "no runc");
+        this.folder = folder;
+        this.runtimeName = runtimeName;
+        List<Path> path =
+                Stream.of(System.getenv("PATH").split(":")).map(Path::of).toList();
+        this.config = new RuntimeConfig(
+                folder.resolve("state"),
+                folder.resolve("root"),
+                folder.resolve("d.sock").toString(),
+                folder.resolve("d.sock.ttrpc").toString(),
+                "/bin/true",
+                path,
+                bin,
+                Path.of("/run/containerd/s"),
+                Map.of(),
+                false,
+                timeouts);
+        this.rootfs = makeRootfs(folder.resolve("rootfs"));
+        this.runtime = open();
+    }
+
+    private static Path makeRootfs(Path rootfs) throws IOException {
+        for (String name : List.of("bin", "proc", "dev", "sys", "tmp")) {
+            Files.createDirectories(rootfs.resolve(name));
+        }
+        Files.copy(BUSYBOX, rootfs.resolve("bin/busybox"), java.nio.file.StandardCopyOption.COPY_ATTRIBUTES);
+        for (String name : List.of("sh", "sleep", "cat", "echo", "true")) {
+            Files.createSymbolicLink(rootfs.resolve("bin").resolve(name), Path.of("busybox"));
+        }
+        return rootfs;
+    }
+
+    TaskRuntime open() throws IOException {
+        return new TaskRuntime(
+                config,
+                (namespace, id) -> {
+                    if (id.startsWith("unknown")) {
+                        throw new NotFoundException("container " + id);
+                    }
+                    return new Containers.Container(id, runtimeName, Optional.empty(), Optional.empty());
+                },
+                (namespace, topic, event) -> published.add(new Envelope(Instant.now(), namespace, topic, event)));
+    }
+
+    /** As after a restart of the daemon. */
+    void restart() throws IOException {
+        runtime.close();
+        runtime = open();
+        runtime.loadBundles()
+                .orTimeout(60, java.util.concurrent.TimeUnit.SECONDS)
+                .join();
+    }
+
+    static CallContext context() {
+        return CallContext.of(NAMESPACE, Duration.ofMinutes(1));
+    }
+
+    static Deadline soon() {
+        return Deadline.after(Duration.ofMinutes(1));
+    }
+
+    Task create(String id, String script) throws IOException {
+        return create(id, script, new TaskIo("", "", "", false));
+    }
+
+    Task create(String id, String script, TaskIo io) throws IOException {
+        return runtime.create(context(), request(id, script, io));
+    }
+
+    CreateTask request(String id, String script, TaskIo io) {
+        return new CreateTask(
+                id,
+                Optional.of(spec(id, script)),
+                runtimeName,
+                Optional.empty(),
+                Optional.empty(),
+                List.of(new Mount("bind", rootfs.toString(), List.of("rbind", "ro"))),
+                io,
+                Optional.empty(),
+                false);
+    }
+
+    Task run(String id, String script) throws IOException {
+        Task task = create(id, script);
+        task.start("", soon());
+        return task;
+    }
+
+    private static TypedValue spec(String id, String script) {
+        String json = """
+                {"ociVersion":"1.0.2",
+                 "process":{"terminal":false,"user":{"uid":0,"gid":0},"args":["/bin/sh","-c",%s],
+                   "env":["PATH=/bin"],"cwd":"/"},
+                 "root":{"path":"rootfs","readonly":true},
+                 "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
+                   {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}],
+                 "linux":{"cgroupsPath":"/longshore-it/%s-%d",
+                   "namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},{"type":"network"}]}}
+                """.formatted(quoted(script), id, ProcessHandle.current().pid());
+        return new TypedValue(Bundle.SPEC_TYPE, json.getBytes(UTF_8));
+    }
+
+    static ExecProcess exec(String id, String script, TaskIo io) {
+        String json =
+                "{\"args\":[\"/bin/sh\",\"-c\",%s],\"env\":[\"PATH=/bin\"],\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}}"
+                        .formatted(quoted(script));
+        return new ExecProcess(
+                id,
+                io,
+                Optional.of(new TypedValue(
+                        "types.containerd.io/opencontainers/runtime-spec/1/Process", json.getBytes(UTF_8))));
+    }
+
+    private static String quoted(String text) {
+        return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
+    }
+
+    /** The pid of the shim of {@code id}: the process that has the task's address open. */
+    static long shimPid(String id) {
+        return ProcessHandle.allProcesses()
+                .filter(process -> process.info().arguments().stream()
+                                .flatMap(Stream::of)
+                                .toList()
+                                .containsAll(List.of("-id", id))
+                        && process.info().command().orElse("").contains("containerd-shim"))
+                .mapToLong(ProcessHandle::pid)
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no shim of " + id));
+    }
+
+    static void signal(long pid, String signal) throws Exception {
+        int exit = new ProcessBuilder("kill", "-" + signal, Long.toString(pid))
+                .start()
+                .waitFor();
+        if (exit != 0) {
+            throw new AssertionError("kill -" + signal + " " + pid + " failed");
+        }
+    }
+
+    /** Ends whatever a test has left. */
+    @Override
+    public void close() throws Exception {
+        Path bundles = config.state().resolve(NAMESPACE);
+        if (Files.isDirectory(bundles)) {
+            List<Path> left;
+            try (Stream<Path> list = Files.list(bundles)) {
+                left = list.toList();
+            }
+            for (Path bundle : left) {
+                String id = bundle.getFileName().toString();
+                try {
+                    Task task = runtime.get(context(), id);
+                    task.kill("", 9, true, soon());
+                    task.await("", soon());
+                } catch (ContainerdException e) {
+                    // Gone, or ended: deleted in any case.
+                }
+                try {
+                    runtime.delete(context(), id);
+                } catch (ContainerdException e) {
+                    // As above.
+                }
+            }
+        }
+        runtime.close();
+        for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo")).reversed()) {
+            Path mount = Path.of(line.split(" ", 6)[4]);
+            if (mount.startsWith(folder)) {
+                MountCalls.unmount(mount, MountCalls.MNT_DETACH);
+            }
+        }
+    }
+}
