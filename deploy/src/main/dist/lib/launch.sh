@@ -50,7 +50,8 @@ if [ "${LONGSHORE_AOT:-}" != off ]; then
   )
   cache=$cache_dir/$program-${key%% *}.aot
   case ${LONGSHORE_AOT:-} in
-    record) set -- -XX:AOTMode=record "-XX:AOTConfiguration=$cache_dir/$program.aotconf" -cp "$class_path" "$main" "$@" ;;
+    # The JVM warns about each class that a cache cannot hold.
+    record) set -- -Xlog:disable -Xlog:all=error:stderr -XX:AOTMode=record "-XX:AOTConfiguration=$cache_dir/$program.aotconf" -cp "$class_path" "$main" "$@" ;;
     create)
       set -- -XX:AOTMode=create "-XX:AOTConfiguration=$cache_dir/$program.aotconf" "-XX:AOTCache=$cache.new" -cp "$class_path"
       ;;

@@ -26,7 +26,8 @@ public final class Main {
 
     public static void main(String[] args) {
         try {
-            System.exit(run(FLAGS.parse(List.of(args))));
+            // No exit on the way out of serving: the JVM is ending then, and waits for this thread.
+            run(FLAGS.parse(List.of(args)));
         } catch (UsageException e) {
             System.err.println("longshored: " + e.getMessage());
             System.exit(2);
@@ -38,18 +39,18 @@ public final class Main {
         }
     }
 
-    private static int run(Parsed flags) throws ConfigException, UsageException, IOException, InterruptedException {
+    private static void run(Parsed flags) throws ConfigException, UsageException, IOException, InterruptedException {
         if (flags.has("help")) {
             System.out.print(FLAGS.help());
-            return 0;
+            return;
         }
         if (flags.has("version")) {
             System.out.println("longshored " + Wiring.VERSION);
-            return 0;
+            return;
         }
         if (flags.arguments().equals(List.of("config", "default"))) {
             System.out.print(ConfigText.defaults());
-            return 0;
+            return;
         }
         ConfigReader.Result read = ConfigReader.read(
                 flags.value("config").map(Path::of),
@@ -57,7 +58,7 @@ public final class Main {
                         flags.value("address"), flags.value("root"), flags.value("state"), flags.value("log-level")));
         if (flags.arguments().equals(List.of("config", "dump"))) {
             System.out.print(ConfigText.of(read.config()));
-            return 0;
+            return;
         }
         if (!flags.arguments().isEmpty()) {
             throw flags.unexpected();
@@ -69,6 +70,5 @@ public final class Main {
         try (Wiring wiring = new Wiring(read.config(), System.getenv())) {
             wiring.serveUntilTold();
         }
-        return 0;
     }
 }
