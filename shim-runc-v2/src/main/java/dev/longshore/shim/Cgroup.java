@@ -1,5 +1,6 @@
 package dev.longshore.shim;
 
+import com.google.protobuf.Descriptors.FieldDescriptor.JavaType;
 import com.google.protobuf.Message;
 import dev.longshore.api.cgroups.v1.CPUStat;
 import dev.longshore.api.cgroups.v1.MemoryEntry;
@@ -103,7 +104,7 @@ final class Cgroup {
                     .replace("pg_maj_fault", "pgmajfault")
                     .replace("hierarchical_swap_limit", "hierarchical_memsw_limit");
             Long value = stat.get(name);
-            if (value != null) {
+            if (value != null && field.getJavaType() == JavaType.LONG) {
                 memory.setField(field, value);
             }
         });
@@ -145,7 +146,7 @@ final class Cgroup {
         var memory = metrics.getMemoryBuilder();
         memory.getDescriptorForType().getFields().forEach(field -> {
             Long value = stat.get(field.getName());
-            if (value != null) {
+            if (value != null && field.getJavaType() == JavaType.LONG) {
                 memory.setField(field, value);
             }
         });

@@ -1,6 +1,7 @@
 package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.content.LocalContentStore;
+import dev.longshore.daemon.diff.WalkingApplier;
 import dev.longshore.daemon.event.EventExchange;
 import dev.longshore.daemon.gc.GarbageCollector;
 import dev.longshore.daemon.gc.GarbageCollector.Backend;
@@ -27,6 +28,7 @@ import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.serve.ContentService;
+import dev.longshore.transport.serve.DiffService;
 import dev.longshore.transport.serve.SnapshotsService;
 import java.io.IOException;
 import java.time.Clock;
@@ -120,6 +122,8 @@ final class Wiring implements AutoCloseable {
                 .add(new ContentService(new PublishingContentStore(content, events)))
                 .add(new ImagesService(metadata.images(), events, gc::collect))
                 .add(new SnapshotsService(name -> snapshotter(served, name)))
+                .add(new DiffService(
+                        List.of(new WalkingApplier(content, folders.mounts())), List.of(), config.syncFs()))
                 .add(new ContainersService(metadata.containers(), events))
                 .add(new TasksService(tasks, metadata.containers()))
                 .add(eventsService)

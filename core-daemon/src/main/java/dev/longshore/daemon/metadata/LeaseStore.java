@@ -2,11 +2,11 @@ package dev.longshore.daemon.metadata;
 
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.filter.Fields;
 import dev.longshore.sdk.filter.Filter;
 import dev.longshore.sdk.label.Labels;
-import dev.longshore.sdk.namespace.Identifiers;
 import dev.longshore.sdk.namespace.NamespaceId;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -21,6 +21,8 @@ import java.util.Optional;
 /** The leases of all namespaces. */
 public final class LeaseStore {
 
+    private static final int MAX_ID_LENGTH = 1024;
+
     private final Database database;
     private final Clock clock;
 
@@ -31,7 +33,11 @@ public final class LeaseStore {
 
     /** @throws AlreadyExistsException if there is a lease of that id */
     public Lease create(NamespaceId namespace, String id, Map<String, String> labels) {
-        Identifiers.check("lease", id);
+        // Clients make names up that are no identifiers, and containerd takes them.
+        if (id.isEmpty() || id.length() > MAX_ID_LENGTH) {
+            throw new InvalidArgumentException(
+                    "the id of a lease must have 1 to %d characters, not %d".formatted(MAX_ID_LENGTH, id.length()));
+        }
         Lease lease = new Lease(id, clock.instant(), Labels.check(labels));
         return database.write(tx -> {
             Namespaces.ensure(tx, namespace);

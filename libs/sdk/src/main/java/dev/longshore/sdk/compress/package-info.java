@@ -1,0 +1,5 @@
+/** The compressions of layers. Imports nothing of ours. */
+@NullMarked
+package dev.longshore.sdk.compress;
+
+import org.jspecify.annotations.NullMarked;
