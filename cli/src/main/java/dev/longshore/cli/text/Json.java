@@ -4,6 +4,8 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
@@ -17,14 +19,14 @@ public final class Json {
 
     private static final int MAX_DEPTH = 100;
 
-    private static final JSON CODEC = JSON.builder(JsonFactory.builder()
-                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                    .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxNestingDepth(MAX_DEPTH)
-                            .build())
-                    .build())
-            .enable(JSON.Feature.PRETTY_PRINT_OUTPUT)
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build())
             .build();
+
+    private static final JSON CODEC =
+            JSON.builder(FACTORY).enable(JSON.Feature.PRETTY_PRINT_OUTPUT).build();
 
     private static final JSON COMPACT = JSON.builder().build();
 
@@ -49,8 +51,15 @@ public final class Json {
     }
 
     private static Object parse(byte[] bytes, String what) {
-        try {
-            return CODEC.anyFrom(bytes);
+        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), bytes)) {
+            Object value = CODEC.anyFrom(parser);
+            if (value == null) {
+                throw new InvalidArgumentException(what + " is empty");
+            }
+            if (parser.nextToken() != null) {
+                throw new InvalidArgumentException(what + " goes on behind its end");
+            }
+            return value;
         } catch (JacksonException e) {
             throw new InvalidArgumentException(what + " is not JSON: " + e.getOriginalMessage(), e);
         }
