@@ -2,6 +2,7 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.content.LocalContentStore;
 import dev.longshore.daemon.diff.WalkingApplier;
+import dev.longshore.daemon.diff.WalkingComparer;
 import dev.longshore.daemon.event.EventExchange;
 import dev.longshore.daemon.gc.GarbageCollector;
 import dev.longshore.daemon.gc.GarbageCollector.Backend;
@@ -123,7 +124,9 @@ final class Wiring implements AutoCloseable {
                 .add(new ImagesService(metadata.images(), events, gc::collect))
                 .add(new SnapshotsService(name -> snapshotter(served, name)))
                 .add(new DiffService(
-                        List.of(new WalkingApplier(content, folders.mounts())), List.of(), config.syncFs()))
+                        List.of(new WalkingApplier(content, folders.mounts())),
+                        List.of(new WalkingComparer(content, folders.mounts())),
+                        config.syncFs()))
                 .add(new ContainersService(metadata.containers(), events))
                 .add(new TasksService(tasks, metadata.containers()))
                 .add(eventsService)
