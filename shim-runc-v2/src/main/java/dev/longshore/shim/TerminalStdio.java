@@ -41,8 +41,9 @@ final class TerminalStdio implements AutoCloseable {
     }
 
     private void copyOut() {
-        try (InputStream from = new FileInputStream(terminal.descriptor());
-                OutputStream to = output()) {
+        // The input is not closed here: whoever writes to the terminal uses the same descriptor.
+        InputStream from = new FileInputStream(terminal.descriptor());
+        try (OutputStream to = output()) {
             byte[] buffer = new byte[BUFFER];
             for (int count; (count = from.read(buffer)) >= 0; ) {
                 to.write(buffer, 0, count);
@@ -88,7 +89,6 @@ final class TerminalStdio implements AutoCloseable {
     private void copyIn() {
         File fifo = ProcessStdio.path(addresses.stdin()).toFile();
         try (RandomAccessFile from = new RandomAccessFile(fifo, "rw")) {
-            // Not closed: the terminal is closed once, by the thread that reads from it.
             OutputStream to = new FileOutputStream(terminal.descriptor());
             byte[] buffer = new byte[BUFFER];
             for (int count; (count = from.read(buffer)) >= 0 && !closed; ) {
@@ -124,5 +124,6 @@ final class TerminalStdio implements AutoCloseable {
                 }
             }
         }
+        terminal.close();
     }
 }

@@ -286,7 +286,7 @@ public final class LocalContentStore implements ContentStore {
     }
 
     private static NotFoundException missing(Digest digest) {
-        return new NotFoundException("content %s".formatted(digest));
+        return new NotFoundException("content digest %s".formatted(digest));
     }
 
     private static NotFoundException missingIngest(String ref) {

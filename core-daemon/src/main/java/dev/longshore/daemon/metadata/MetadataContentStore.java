@@ -68,7 +68,8 @@ public final class MetadataContentStore implements ContentStore {
     }
 
     private static ContentInfo require(Tx tx, NamespaceId namespace, Digest digest) throws SQLException {
-        return find(tx, namespace, digest).orElseThrow(() -> new NotFoundException("content %s".formatted(digest)));
+        return find(tx, namespace, digest)
+                .orElseThrow(() -> new NotFoundException("content digest %s".formatted(digest)));
     }
 
     private static Optional<ContentInfo> find(Tx tx, NamespaceId namespace, Digest digest) throws SQLException {

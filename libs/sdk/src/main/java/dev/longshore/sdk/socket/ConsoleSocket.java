@@ -1,5 +1,6 @@
 package dev.longshore.sdk.socket;
 
+import java.io.Closeable;
 import java.io.FileDescriptor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,11 +23,17 @@ public final class ConsoleSocket implements AutoCloseable {
     private final AFUNIXServerSocket listener;
 
     /**
-     * The terminal.
+     * The terminal. It is closed with the connection that it came by.
      *
      * @param number of the descriptor, for system calls
      */
-    public record Terminal(FileDescriptor descriptor, int number) {}
+    public record Terminal(FileDescriptor descriptor, int number, Closeable connection) implements Closeable {
+
+        @Override
+        public void close() throws IOException {
+            connection.close();
+        }
+    }
 
     /** Listens at {@code path}, which must not be there. */
     public ConsoleSocket(Path path) throws IOException {
@@ -42,7 +49,8 @@ public final class ConsoleSocket implements AutoCloseable {
     /** The terminal that runc sends. */
     public Terminal receive(Duration timeout) throws IOException {
         listener.setSoTimeout((int) timeout.toMillis());
-        try (AFUNIXSocket connection = listener.accept()) {
+        AFUNIXSocket connection = listener.accept();
+        try {
             connection.setAncillaryReceiveBufferSize(ANCILLARY_BUFFER);
             byte[] name = new byte[256];
             if (connection.getInputStream().read(name) < 0) {
@@ -53,7 +61,10 @@ public final class ConsoleSocket implements AutoCloseable {
                 throw new IOException("runc sent %d descriptors to %s, not one".formatted(received.length, path));
             }
             return new Terminal(
-                    received[0], FileDescriptorCast.using(received[0]).as(Integer.class));
+                    received[0], FileDescriptorCast.using(received[0]).as(Integer.class), connection);
+        } catch (IOException e) {
+            connection.close();
+            throw e;
         }
     }
 
