@@ -32,8 +32,15 @@ public interface Filter {
 
     boolean matches(Fields fields);
 
-    /** @throws InvalidArgumentException if {@code text} is none; the message says where */
+    /**
+     * An empty filter takes everything.
+     *
+     * @throws InvalidArgumentException if {@code text} is none; the message says where
+     */
     static Filter parse(String text) {
+        if (text.isEmpty()) {
+            return fields -> true;
+        }
         if (text.length() > MAX_LENGTH) {
             throw new InvalidArgumentException(
                     "filter of %d characters exceeds the limit of %d".formatted(text.length(), MAX_LENGTH));

@@ -124,8 +124,11 @@ final class WriteSession implements StreamObserver<WriteContentRequest> {
         if (request.getOffset() == 0 && offset > 0) {
             writer.truncate(0);
         }
-        for (ByteBuffer part : request.getData().asReadOnlyByteBufferList()) {
-            writer.write(part);
+        // Not even an empty write: it would ask for a blob that is there already to be sent again.
+        if (!request.getData().isEmpty()) {
+            for (ByteBuffer part : request.getData().asReadOnlyByteBufferList()) {
+                writer.write(part);
+            }
         }
     }
 
