@@ -1,9 +1,11 @@
 package dev.longshore.daemon.service;
 
 import dev.longshore.transport.grpc.Health;
+import dev.longshore.transport.grpc.ServerMetrics;
 import dev.longshore.transport.grpc.UnixServer;
 import dev.longshore.transport.grpc.UnixServer.SocketFile;
 import io.grpc.BindableService;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -14,7 +16,12 @@ import java.util.List;
 public final class GrpcServices {
 
     private final List<BindableService> services = new ArrayList<>();
-    private final Health health = new Health();
+    private final MeterRegistry registry;
+
+    /** @param registry for the measurements of calls */
+    public GrpcServices(MeterRegistry registry) {
+        this.registry = registry;
+    }
 
     public GrpcServices add(BindableService service) {
         services.add(service);
@@ -27,9 +34,12 @@ public final class GrpcServices {
      * @return to be closed to stop
      */
     public AutoCloseable listen(Path socket, int uid, int gid) throws IOException {
+        Health health = new Health(services);
         services.add(health.service());
         UnixServer server = UnixServer.start(
-                new SocketFile(socket, PosixFilePermissions.fromString("rw-rw----"), uid, gid), services, List.of());
+                new SocketFile(socket, PosixFilePermissions.fromString("rw-rw----"), uid, gid),
+                services,
+                List.of(new ServerMetrics(registry)));
         health.serving();
         return () -> {
             health.stopping();

@@ -4,6 +4,9 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.namespace.NamespaceId;
+import io.grpc.Channel;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Metadata;
@@ -41,11 +44,23 @@ public final class CallContexts {
 
     /** The same stub, sending {@code context} with every call. */
     public static <S extends AbstractStub<S>> S send(S stub, CallContext context) {
+        return stub.withInterceptors(headers(context))
+                .withDeadlineAfter(context.deadline().remaining().toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * The same channel, sending the headers of {@code context} with every call but not its deadline: for a stream that may
+     * take any time in all, and bounds each of its messages instead.
+     */
+    public static Channel sendHeaders(Channel channel, CallContext context) {
+        return ClientInterceptors.intercept(channel, headers(context));
+    }
+
+    private static ClientInterceptor headers(CallContext context) {
         Metadata headers = new Metadata();
         context.namespace().ifPresent(namespace -> headers.put(NAMESPACE, namespace.value()));
         context.lease().ifPresent(lease -> headers.put(LEASE, lease));
-        return stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
-                .withDeadlineAfter(context.deadline().remaining().toNanos(), TimeUnit.NANOSECONDS);
+        return MetadataUtils.newAttachHeadersInterceptor(headers);
     }
 
     /** Reads the context of every call. A bad namespace fails the call before the service sees it. */

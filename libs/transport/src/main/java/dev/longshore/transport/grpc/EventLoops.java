@@ -17,6 +17,7 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
  * Netty's side of unix sockets: its native epoll where that loads, else the JDK's own. One thread moves the bytes of all
@@ -37,8 +38,13 @@ final class EventLoops {
         return NATIVE ? EpollDomainSocketChannel.class : NioDomainSocketChannel.class;
     }
 
-    static Class<? extends ServerChannel> serverChannelType() {
-        return NATIVE ? EpollServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
+    /** @param peers uids that may connect; empty for all */
+    static ServerChannel serverChannel(Set<Integer> peers) {
+        ServerChannel channel = NATIVE ? new EpollServerDomainSocketChannel() : new NioServerDomainSocketChannel();
+        if (!peers.isEmpty()) {
+            channel.pipeline().addFirst(new PeerCheck(peers));
+        }
+        return channel;
     }
 
     static SocketAddress address(Path socket) {

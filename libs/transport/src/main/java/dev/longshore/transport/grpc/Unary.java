@@ -2,7 +2,10 @@ package dev.longshore.transport.grpc;
 
 import com.google.protobuf.Empty;
 import dev.longshore.sdk.errors.CanceledException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.UnavailableException;
 import io.grpc.Context;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -60,8 +63,19 @@ public final class Unary {
         try {
             return call.get();
         } catch (StatusRuntimeException e) {
-            throw StatusMapper.fromStatus(e.getStatus(), e);
+            throw failure(e.getStatus(), e);
         }
+    }
+
+    /**
+     * The error class of the status that a call of ours failed with. One that was canceled though nobody here did so was cut off
+     * by a server that went away.
+     */
+    public static ContainerdException failure(Status status, Throwable cause) {
+        if (status.getCode() == Status.Code.CANCELLED && !Context.current().isCancelled()) {
+            return new UnavailableException("the server ended the call: " + status.getDescription(), cause);
+        }
+        return StatusMapper.fromStatus(status, cause);
     }
 
     /** Waits until the transport has room before each message. */

@@ -10,13 +10,9 @@ import io.grpc.netty.NettyServerBuilder;
 import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ConnectException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
@@ -26,7 +22,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
  * A gRPC server on a unix socket, one virtual thread for each call.
@@ -48,6 +46,11 @@ public final class UnixServer implements AutoCloseable {
     /** A client may reset this many streams in a second before its connection is closed (CVE-2023-44487). */
     private static final int MAX_RESETS_PER_SECOND = 400;
 
+    /** A daemon's client has a call under way for each container that it waits for. */
+    private static final int MAX_CALLS_PER_CONNECTION = 10_000;
+
+    private static final int TEMPORARY_NAMES = 36 * 36;
+
     private final Path socket;
     private final EventLoopGroup eventLoop;
     private final ExecutorService calls;
@@ -59,16 +62,29 @@ public final class UnixServer implements AutoCloseable {
      * @param mode e.g. {@code rw-rw----}
      * @param uid the owner; -1 leaves it as it is
      * @param gid the group; -1 leaves it as it is
+     * @param peers uids whose processes may connect, whatever the mode says; empty for no check but the mode
      */
-    public record SocketFile(Path path, Set<PosixFilePermission> mode, int uid, int gid) {
+    public record SocketFile(Path path, Set<PosixFilePermission> mode, int uid, int gid, Set<Integer> peers) {
 
         public SocketFile {
             mode = Set.copyOf(mode);
+            peers = Set.copyOf(peers);
         }
 
-        /** A socket for its owner alone. */
-        public static SocketFile privateTo(Path path) {
-            return new SocketFile(path, PosixFilePermissions.fromString("rw-------"), -1, -1);
+        /** A socket whose mode says who may connect. */
+        public SocketFile(Path path, Set<PosixFilePermission> mode, int uid, int gid) {
+            this(path, mode, uid, gid, Set.of());
+        }
+
+        /** A socket for this process's own user and root alone. */
+        public static SocketFile privateTo(Path path) throws IOException {
+            int self = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+            return new SocketFile(
+                    path,
+                    PosixFilePermissions.fromString("rw-------"),
+                    -1,
+                    -1,
+                    self == 0 ? Set.of(0) : Set.of(0, self));
         }
     }
 
@@ -89,20 +105,20 @@ public final class UnixServer implements AutoCloseable {
             SocketFile file, List<? extends BindableService> services, List<? extends ServerInterceptor> interceptors)
             throws IOException {
         refuseLiveSocket(file.path());
-        Path folder = file.path().toAbsolutePath().getParent();
-        Path temporary = Files.createTempDirectory(folder, ".b");
+        Path temporary = makeTemporaryFolder(file.path());
         Path bound = temporary.resolve("s");
         EventLoopGroup eventLoop = EventLoops.open("grpc-" + file.path().getFileName());
         ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
         try {
             NettyServerBuilder builder = NettyServerBuilder.forAddress(EventLoops.address(bound))
-                    .channelType(EventLoops.serverChannelType())
+                    .channelFactory(() -> EventLoops.serverChannel(file.peers()))
                     .bossEventLoopGroup(eventLoop)
                     .workerEventLoopGroup(eventLoop)
                     .executor(calls)
                     .maxInboundMessageSize(MAX_MESSAGE_SIZE)
                     .maxInboundMetadataSize(MAX_METADATA_SIZE)
                     .maxRstFramesPerWindow(MAX_RESETS_PER_SECOND, 1)
+                    .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
                     .flowControlWindow(FLOW_CONTROL_WINDOW)
                     .permitKeepAliveTime(1, TimeUnit.SECONDS)
                     .permitKeepAliveWithoutCalls(true);
@@ -132,6 +148,28 @@ public final class UnixServer implements AutoCloseable {
         return ServerInterceptors.intercept(definition, new CallContexts.Reader());
     }
 
+    /**
+     * A folder for this process alone, beside the socket. The name is short, so that a path that fits into a socket address
+     * still does in there.
+     */
+    private static Path makeTemporaryFolder(Path socket) throws IOException {
+        FileAlreadyExistsException last = new FileAlreadyExistsException(socket.toString());
+        for (int i = 0; i < TEMPORARY_NAMES; i++) {
+            String name = ThreadLocalRandom.current()
+                    .ints(2, 0, 36)
+                    .mapToObj(digit -> Integer.toString(digit, 36))
+                    .collect(Collectors.joining("", ".", ""));
+            try {
+                return Files.createDirectory(
+                        socket.resolveSibling(name),
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            } catch (FileAlreadyExistsException e) {
+                last = e;
+            }
+        }
+        throw last;
+    }
+
     private static void apply(SocketFile file, Path bound) throws IOException {
         Files.setPosixFilePermissions(bound, file.mode());
         if (file.uid() >= 0) {
@@ -143,35 +181,38 @@ public final class UnixServer implements AutoCloseable {
     }
 
     private static void refuseLiveSocket(Path path) throws IOException {
-        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            channel.connect(UnixDomainSocketAddress.of(path));
-        } catch (ConnectException | NoSuchFileException e) {
-            return; // nobody listens
-        } catch (java.net.SocketException e) {
-            if (!Files.exists(path)) {
-                return;
-            }
-            throw new FileAlreadyExistsException(
-                    path.toString(), null, "is there and cannot be connected to: " + e.getMessage());
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !isSocket(path)) {
+            throw new FailedPreconditionException(
+                    "%s is there and is no socket: remove it, or choose another address".formatted(path));
+        }
+        if (!SocketProbe.isAnswered(path)) {
+            return;
         }
         throw new FailedPreconditionException(
                 "socket %s is in use by a running process: stop that one first, or choose another address"
                         .formatted(path));
     }
 
+    private static boolean isSocket(Path path) throws IOException {
+        int format = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 0170000;
+        return format == 0140000;
+    }
+
     /** Takes no new calls, lets those under way finish for {@code grace}, then ends them. */
     public void stop(Duration grace) {
-        server.shutdown();
         try {
+            // First: once the server is down, a successor may put its own socket there.
+            Files.deleteIfExists(socket);
+            server.shutdown();
             if (!server.awaitTermination(grace.toMillis(), TimeUnit.MILLISECONDS)) {
                 server.shutdownNow();
                 server.awaitTermination(1, TimeUnit.SECONDS);
             }
-            Files.deleteIfExists(socket);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             server.shutdownNow();
         } catch (IOException e) {
+            server.shutdownNow();
             throw new UncheckedIOException("removing socket " + socket, e);
         } finally {
             var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);

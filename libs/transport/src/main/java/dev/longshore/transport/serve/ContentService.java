@@ -110,15 +110,17 @@ public final class ContentService extends ContentGrpc.ContentImplBase {
         });
     }
 
+    /** As containerd has it: a size of 0, or past the end, means as far as the blob goes. */
     private static void read(
             ContentReader reader, Digest digest, long offset, long size, Consumer<ReadContentResponse> sink) {
         long total = reader.size();
-        if (offset < 0 || offset > total || size < 0 || size > total - offset) {
+        if (offset > total) {
             throw new OutOfRangeException(
-                    "content %s has %d bytes: cannot read %d from %d on".formatted(digest, total, size, offset));
+                    "content %s has %d bytes: cannot read from %d on".formatted(digest, total, offset));
         }
-        long end = size == 0 ? total : offset + size;
-        for (long position = offset; position < end; ) {
+        long start = Math.max(0, offset);
+        long end = size <= 0 || size > total - start ? total : start + size;
+        for (long position = start; position < end; ) {
             // A fresh one each time: the message keeps it until it is sent.
             ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(READ_CHUNK, end - position));
             if (reader.read(chunk, position) < 0) {

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,7 @@ public final class PluginServer implements AutoCloseable {
     private final Health health;
     private final SystemdNotifier systemd;
     private final CountDownLatch stop = new CountDownLatch(1);
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     private PluginServer(UnixServer server, Health health, SystemdNotifier systemd) {
         this.server = server;
@@ -45,7 +47,7 @@ public final class PluginServer implements AutoCloseable {
      */
     public static PluginServer start(Path socket, Map<String, String> environment, BindableService... services)
             throws IOException {
-        Health health = new Health();
+        Health health = new Health(List.of(services));
         UnixServer server = UnixServer.start(
                 SocketFile.privateTo(socket),
                 Stream.concat(Stream.of(services), Stream.of(health.service())).toList(),
@@ -88,6 +90,9 @@ public final class PluginServer implements AutoCloseable {
 
     @Override
     public void close() {
+        if (closed.getAndSet(true)) {
+            return;
+        }
         health.stopping();
         systemd.stopping();
         server.stop(GRACE);

@@ -3,6 +3,8 @@ package dev.longshore.transport.serve;
 import com.google.protobuf.FieldMask;
 import com.google.protobuf.Timestamp;
 import dev.longshore.api.types.Mount;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.List;
 
@@ -18,8 +20,14 @@ public final class Protos {
                 .build();
     }
 
+    /** @throws InvalidArgumentException if there is no such time */
     public static Instant instant(Timestamp timestamp) {
-        return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
+        try {
+            return Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
+        } catch (DateTimeException e) {
+            throw new InvalidArgumentException(
+                    "timestamp of %d seconds: %s".formatted(timestamp.getSeconds(), e.getMessage()), e);
+        }
     }
 
     public static List<Mount> mounts(List<dev.longshore.sdk.mount.Mount> mounts) {

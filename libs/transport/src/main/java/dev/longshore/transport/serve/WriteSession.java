@@ -9,8 +9,12 @@ import dev.longshore.sdk.content.IngestStatus;
 import dev.longshore.sdk.content.WriterRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.OutOfRangeException;
+import dev.longshore.sdk.label.Labels;
 import dev.longshore.transport.grpc.StatusMapper;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
@@ -70,7 +74,7 @@ final class WriteSession implements StreamObserver<WriteContentRequest> {
                 write(open, request);
                 IngestStatus status = open.status();
                 Digest digest = open.digest();
-                open.commit(total, expected, request.getLabelsMap());
+                open.commit(total, expected, Labels.check(request.getLabelsMap()));
                 yield response(request, status, digest);
             }
             case UNRECOGNIZED ->
@@ -89,30 +93,47 @@ final class WriteSession implements StreamObserver<WriteContentRequest> {
         return opened;
     }
 
-    /** Later messages may tell what the first did not, and must not tell anything else. */
+    /** Later messages may tell what the first did not; where they differ, the last word counts, and the commit checks it. */
     private ContentWriter checked(WriteContentRequest request) {
         ContentWriter open = writer.orElseThrow();
-        if (!request.getRef().isEmpty()
-                && !request.getRef().equals(open.status().ref())) {
-            throw new InvalidArgumentException("a write cannot go over from ref \"%s\" to \"%s\""
-                    .formatted(open.status().ref(), request.getRef()));
+        String ref = open.status().ref();
+        if (!request.getRef().isEmpty() && !request.getRef().equals(ref)) {
+            throw new InvalidArgumentException(
+                    "a write cannot go over from ref \"%s\" to \"%s\"".formatted(ref, request.getRef()));
         }
         if (request.getTotal() > 0) {
-            if (total > 0 && total != request.getTotal()) {
-                throw new InvalidArgumentException(
-                        "the total size was %d and is now %d".formatted(total, request.getTotal()));
-            }
             total = request.getTotal();
         }
-        Optional<Digest> digest = ContentProtos.digest(request.getExpected());
-        if (digest.isPresent()) {
-            if (expected.isPresent() && !expected.equals(digest)) {
-                throw new InvalidArgumentException(
-                        "the expected digest was %s and is now %s".formatted(expected.get(), digest.get()));
+        Optional<Digest> told = ContentProtos.digest(request.getExpected());
+        if (told.isPresent()) {
+            expected = told;
+            if (exists(told.get())) {
+                open.close();
+                drop(ref);
+                throw new AlreadyExistsException("content %s".formatted(told.get()));
             }
-            expected = digest;
         }
         return open;
+    }
+
+    private void drop(String ref) {
+        try {
+            store.abort(context, ref);
+        } catch (ContainerdException e) {
+            // The client is told what matters, that the blob is there; what is left of the ingest expires.
+            log.atWarn()
+                    .addKeyValue("ref", ref)
+                    .addKeyValue("err", e.getMessage())
+                    .log("cannot drop an ingest");
+        }
+    }
+
+    private boolean exists(Digest digest) {
+        try {
+            return store.info(context, digest).digest().equals(digest);
+        } catch (NotFoundException e) {
+            return false;
+        }
     }
 
     private static void write(ContentWriter writer, WriteContentRequest request) {
