@@ -1,32 +1,74 @@
 package dev.longshore.transport.proxy;
 
+import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.diff.Applier;
+import dev.longshore.sdk.diff.Comparer;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.transport.grpc.CallContexts;
+import dev.longshore.transport.grpc.SocketProbe;
 import dev.longshore.transport.grpc.Unary;
 import dev.longshore.transport.grpc.UnixChannels;
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /** The connection to a plugin's socket. It is made when it is first used, and again whenever it has to. */
 public final class PluginConnection implements AutoCloseable {
 
+    private final Path socket;
     private final ManagedChannel channel;
 
     public PluginConnection(UnixChannels channels, Path socket) {
+        this.socket = socket;
         this.channel = channels.open(socket, List.of());
     }
 
     /** The snapshotter that the plugin serves under {@code name}. */
     public Snapshotter snapshotter(String name) {
         return new ProxySnapshotter(channel, name);
+    }
+
+    public ContentStore contentStore() {
+        return new ProxyContentStore(channel);
+    }
+
+    public Applier applier() {
+        return new ProxyApplier(channel);
+    }
+
+    public Comparer comparer() {
+        return new ProxyComparer(channel);
+    }
+
+    /** Whether there is a connection now, over which a call can go. */
+    public boolean isReady() {
+        return channel.getState(false) == ConnectivityState.READY;
+    }
+
+    /** Why nobody would take a connection now; empty if somebody would, who then may or may not answer. */
+    public Optional<String> absence() {
+        try {
+            if (SocketProbe.isAnswered(socket)) {
+                return Optional.empty();
+            }
+            return Optional.of(
+                    Files.exists(socket)
+                            ? "nobody listens on its socket: start it"
+                            : "its socket is not there: start it, or correct its address");
+        } catch (IOException e) {
+            return Optional.of("its socket cannot be connected to: " + e.getMessage());
+        }
     }
 
     /**
