@@ -197,12 +197,18 @@ final class ConfigReader {
         String platform = section.string("platform").orElse("");
         Map<String, String> exports = section.section("exports").allStrings();
         List<String> capabilities = section.strings("capabilities");
-        Duration timeout = section.duration("timeout").orElse(ProxyPluginConfig.DEFAULT_TIMEOUT);
+        Optional<Duration> timeout = section.duration("timeout");
         if (type.isEmpty() || address.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(
-                new ProxyPluginConfig(id, type.get(), address.get(), platform, exports, capabilities, timeout));
+        return Optional.of(new ProxyPluginConfig(
+                id,
+                type.get(),
+                address.get(),
+                platform,
+                exports,
+                capabilities,
+                timeout.orElseGet(type.get()::defaultTimeout)));
     }
 
     private Map<String, StreamProcessor> streamProcessors() {

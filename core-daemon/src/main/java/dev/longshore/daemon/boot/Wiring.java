@@ -9,6 +9,7 @@ import dev.longshore.daemon.gc.GarbageCollector.Backend;
 import dev.longshore.daemon.metadata.MetadataContentStore;
 import dev.longshore.daemon.metadata.MetadataSnapshotter;
 import dev.longshore.daemon.metadata.MetadataStore;
+import dev.longshore.daemon.metrics.Metrics;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
 import dev.longshore.daemon.runtime.TaskRuntime;
 import dev.longshore.daemon.service.ContainersService;
@@ -25,6 +26,7 @@ import dev.longshore.daemon.service.PublishingContentStore;
 import dev.longshore.daemon.service.PublishingSnapshotter;
 import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
+import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.socket.SystemdNotifier;
@@ -75,14 +77,18 @@ final class Wiring implements AutoCloseable {
         EventExchange exchange = new EventExchange(clock, EventProtos::fields);
         EventPublisher events = new EventPublisher(exchange);
 
-        // Backends: the built-in content store, and whatever the configuration names.
-        LocalContentStore localContent = new LocalContentStore(folders.content(), clock);
-        ProxyPlugins plugins = closing.add(new ProxyPlugins(config.proxyPlugins(), clock));
+        Metrics metrics = closing.add(Metrics.open(config.metricsAddress()));
+
+        // Backends: whatever the configuration names, and the built-in content store unless it names one.
+        ProxyPlugins plugins = closing.add(new ProxyPlugins(config.proxyPlugins(), clock, metrics.registry()));
+        ContentStore contentBackend = plugins.contentStore().isPresent()
+                ? plugins.contentStore().get()
+                : new LocalContentStore(folders.content(), clock);
 
         // Metadata over the backends. Writes tell the garbage collector, which is made of them.
         GcTrigger gcTrigger = new GcTrigger();
         MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
-        MetadataContentStore content = metadata.content(localContent, config.contentSharing());
+        MetadataContentStore content = metadata.content(contentBackend, config.contentSharing());
         Map<String, MetadataSnapshotter> snapshotters = new TreeMap<>();
         plugins.snapshotters().forEach((name, backend) -> snapshotters.put(name, metadata.snapshotter(name, backend)));
 
@@ -116,7 +122,7 @@ final class Wiring implements AutoCloseable {
                 (name, snapshotter) -> served.put(name, new PublishingSnapshotter(name, snapshotter, events)));
         EventsService eventsService = new EventsService(exchange, tasks::observe);
         PluginTable table = new PluginTable(plugins);
-        GrpcServices services = new GrpcServices()
+        GrpcServices services = new GrpcServices(metrics.registry())
                 .add(new VersionService(VERSION))
                 .add(new NamespacesService(metadata.namespaces(), events))
                 .add(new LeasesService(metadata.leases(), gc::collect))

@@ -21,8 +21,8 @@ final class GuardedSnapshotter implements Snapshotter {
         this.proxy = plugin.connection().snapshotter(plugin.config().id());
     }
 
-    private void run(CallContext context, Consumer<CallContext> call) {
-        boolean done = plugin.call(context, bounded -> {
+    private void run(String method, CallContext context, Consumer<CallContext> call) {
+        boolean done = plugin.call(method, context, bounded -> {
             call.accept(bounded);
             return true;
         });
@@ -31,53 +31,53 @@ final class GuardedSnapshotter implements Snapshotter {
 
     @Override
     public SnapshotInfo stat(CallContext context, String key) {
-        return plugin.call(context, bounded -> proxy.stat(bounded, key));
+        return plugin.call("stat", context, bounded -> proxy.stat(bounded, key));
     }
 
     @Override
     public SnapshotInfo update(CallContext context, SnapshotInfo info, List<String> fieldPaths) {
-        return plugin.call(context, bounded -> proxy.update(bounded, info, fieldPaths));
+        return plugin.call("update", context, bounded -> proxy.update(bounded, info, fieldPaths));
     }
 
     @Override
     public Usage usage(CallContext context, String key) {
-        return plugin.call(context, bounded -> proxy.usage(bounded, key));
+        return plugin.call("usage", context, bounded -> proxy.usage(bounded, key));
     }
 
     @Override
     public List<Mount> mounts(CallContext context, String key) {
-        return plugin.call(context, bounded -> proxy.mounts(bounded, key));
+        return plugin.call("mounts", context, bounded -> proxy.mounts(bounded, key));
     }
 
     @Override
     public List<Mount> prepare(CallContext context, String key, String parent, Map<String, String> labels) {
-        return plugin.call(context, bounded -> proxy.prepare(bounded, key, parent, labels));
+        return plugin.call("prepare", context, bounded -> proxy.prepare(bounded, key, parent, labels));
     }
 
     @Override
     public List<Mount> view(CallContext context, String key, String parent, Map<String, String> labels) {
-        return plugin.call(context, bounded -> proxy.view(bounded, key, parent, labels));
+        return plugin.call("view", context, bounded -> proxy.view(bounded, key, parent, labels));
     }
 
     @Override
     public void commit(
             CallContext context, String name, String key, Optional<String> parent, Map<String, String> labels) {
-        run(context, bounded -> proxy.commit(bounded, name, key, parent, labels));
+        run("commit", context, bounded -> proxy.commit(bounded, name, key, parent, labels));
     }
 
     @Override
     public void remove(CallContext context, String key) {
-        run(context, bounded -> proxy.remove(bounded, key));
+        run("remove", context, bounded -> proxy.remove(bounded, key));
     }
 
     @Override
     public void list(CallContext context, List<String> filters, Consumer<SnapshotInfo> sink) {
-        run(context, bounded -> proxy.list(bounded, filters, sink));
+        run("list", context, bounded -> proxy.list(bounded, filters, sink));
     }
 
     @Override
     public void cleanup(CallContext context) {
-        run(context, proxy::cleanup);
+        run("cleanup", context, proxy::cleanup);
     }
 
     /** Does nothing: the connection belongs to {@link ProxyPlugins}. */

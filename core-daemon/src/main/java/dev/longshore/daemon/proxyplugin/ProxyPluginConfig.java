@@ -11,7 +11,7 @@ import java.util.Map;
  *
  * @param address of its socket
  * @param platform e.g. {@code linux/amd64}; empty for this machine's
- * @param timeout the longest that one call may take
+ * @param timeout the longest that one call may take; of content, one message of a stream
  */
 public record ProxyPluginConfig(
         String id,
@@ -25,6 +25,9 @@ public record ProxyPluginConfig(
     /** Long enough for a snapshotter that scans a big container; a client's deadline may be shorter. */
     public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
 
+    /** For a layer to be applied or made. */
+    public static final Duration DEFAULT_DIFF_TIMEOUT = Duration.ofHours(1);
+
     /** What a plugin serves. */
     public enum Type {
         SNAPSHOT("io.containerd.snapshotter.v1"),
@@ -36,6 +39,11 @@ public record ProxyPluginConfig(
 
         Type(String pluginType) {
             this.pluginType = pluginType;
+        }
+
+        /** For plugins whose configuration has none. */
+        public Duration defaultTimeout() {
+            return this == DIFF ? DEFAULT_DIFF_TIMEOUT : DEFAULT_TIMEOUT;
         }
 
         /** The type in the table of plugins. */
@@ -65,5 +73,10 @@ public record ProxyPluginConfig(
         if (timeout.isNegative() || timeout.isZero()) {
             throw new InvalidArgumentException("timeout of proxy plugin %s must be above 0".formatted(id));
         }
+    }
+
+    /** A message about the plugin, naming it. */
+    String describe(String what) {
+        return "plugin %s at %s %s".formatted(id, address, what);
     }
 }

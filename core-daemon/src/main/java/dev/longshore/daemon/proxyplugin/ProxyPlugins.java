@@ -1,18 +1,26 @@
 package dev.longshore.daemon.proxyplugin;
 
 import dev.longshore.daemon.plugin.Plugin;
+import dev.longshore.sdk.content.ContentStore;
+import dev.longshore.sdk.diff.Applier;
+import dev.longshore.sdk.diff.Comparer;
+import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.transport.grpc.UnixChannels;
 import dev.longshore.transport.proxy.PluginConnection;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * The plugins of the configuration. None of them need be there: each is used as soon as it answers, and again when it comes
@@ -21,38 +29,80 @@ import java.util.concurrent.TimeUnit;
 public final class ProxyPlugins implements AutoCloseable {
 
     /** Between two probes of a plugin. */
-    private static final int PROBE_SECONDS = 5;
+    private static final int PROBE_SECONDS = 3;
 
     private final UnixChannels channels = new UnixChannels();
+    private final List<PluginConnection> connections;
     private final List<ProxyPlugin> plugins;
+    private final Optional<ContentStore> contentStore;
     private final ScheduledExecutorService probes = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("plugin-probes").daemon(true).factory());
 
-    public ProxyPlugins(List<ProxyPluginConfig> configs, Clock clock) {
+    /** @throws InvalidArgumentException if there are two content stores, of which a daemon has one */
+    public ProxyPlugins(List<ProxyPluginConfig> configs, Clock clock, MeterRegistry registry) {
+        List<ProxyPluginConfig> stores = configs.stream()
+                .filter(config -> config.type() == ProxyPluginConfig.Type.CONTENT)
+                .toList();
+        if (stores.size() > 1) {
+            throw new InvalidArgumentException("proxy plugins %s and %s are both content stores: configure one of them"
+                    .formatted(stores.getFirst().id(), stores.get(1).id()));
+        }
         // Plugins at one address share a connection, as containerd's do.
-        Map<Path, PluginConnection> connections = new HashMap<>();
+        Map<Path, PluginConnection> byAddress = new HashMap<>();
+        PluginMetrics metrics = new PluginMetrics(registry);
         this.plugins = configs.stream()
                 .map(config -> new ProxyPlugin(
                         config,
-                        connections.computeIfAbsent(
-                                config.address(), address -> new PluginConnection(channels, address)),
+                        byAddress.computeIfAbsent(config.address(), address -> new PluginConnection(channels, address)),
+                        metrics,
                         clock))
                 .toList();
-        var _ = probes.scheduleWithFixedDelay(this::probe, 0, PROBE_SECONDS, TimeUnit.SECONDS);
+        this.connections = List.copyOf(byAddress.values());
+        this.contentStore = of(ProxyPluginConfig.Type.CONTENT)
+                .<ContentStore>map(GuardedContentStore::new)
+                .findFirst();
+        var _ = probes.scheduleWithFixedDelay(
+                () -> plugins.forEach(ProxyPlugin::probe), 0, PROBE_SECONDS, TimeUnit.SECONDS);
     }
 
-    /** Each on a thread of its own: one that hangs does not delay the others. */
-    private void probe() {
-        plugins.forEach(plugin -> Thread.startVirtualThread(plugin::probe));
+    private Stream<ProxyPlugin> of(ProxyPluginConfig.Type type) {
+        return plugins.stream().filter(plugin -> plugin.config().type() == type);
     }
 
     /** The snapshotters, by name. */
     public Map<String, Snapshotter> snapshotters() {
         Map<String, Snapshotter> snapshotters = new TreeMap<>();
-        plugins.stream()
-                .filter(plugin -> plugin.config().type() == ProxyPluginConfig.Type.SNAPSHOT)
+        of(ProxyPluginConfig.Type.SNAPSHOT)
                 .forEach(plugin -> snapshotters.put(plugin.config().id(), new GuardedSnapshotter(plugin)));
         return snapshotters;
+    }
+
+    /** The content store that is to be used instead of the built-in one. */
+    public Optional<ContentStore> contentStore() {
+        return contentStore;
+    }
+
+    /** The appliers, by name. */
+    public Map<String, Applier> appliers() {
+        Map<String, Applier> appliers = new LinkedHashMap<>();
+        of(ProxyPluginConfig.Type.DIFF)
+                .forEach(plugin -> appliers.put(plugin.config().id(), new GuardedDiffer(plugin)));
+        return appliers;
+    }
+
+    /** The comparers, by name. */
+    public Map<String, Comparer> comparers() {
+        Map<String, Comparer> comparers = new LinkedHashMap<>();
+        of(ProxyPluginConfig.Type.DIFF)
+                .forEach(plugin -> comparers.put(plugin.config().id(), new GuardedDiffer(plugin)));
+        return comparers;
+    }
+
+    /** How each plugin is, by name. */
+    public Map<String, PluginHealth> health() {
+        Map<String, PluginHealth> health = new TreeMap<>();
+        plugins.forEach(plugin -> health.put(plugin.config().id(), plugin.health()));
+        return health;
     }
 
     /** For the table of plugins, as they stand now. */
@@ -63,7 +113,7 @@ public final class ProxyPlugins implements AutoCloseable {
     @Override
     public void close() {
         probes.shutdownNow();
-        plugins.forEach(ProxyPlugin::close);
+        connections.forEach(PluginConnection::close);
         channels.close();
     }
 }
