@@ -74,7 +74,6 @@ class FilterTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "",
                 ",",
                 "name,",
                 "name==",
