@@ -71,6 +71,13 @@ class FilterTest {
         assertThat(Filter.parse(filter).matches(OBJECT)).isFalse();
     }
 
+    /** As ctr sends it where none was given. */
+    @Test
+    void emptyFilterTakesEverything() {
+        assertThat(Filter.parse("").matches(OBJECT)).isTrue();
+        assertThat(Filter.any(List.of("")).matches(OBJECT)).isTrue();
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
