@@ -168,7 +168,7 @@ final class GoShimIT {
         CompletableFuture<Exit> exit = CompletableFuture.supplyAsync(() -> task.await("", soon()));
         await().until(() -> !exit.isDone());
 
-        RuntimeFixture.signal(RuntimeFixture.shimPid("c1"), "KILL");
+        RuntimeFixture.signal(fixture.shimPid("c1"), "KILL");
 
         Envelope exited = fixture.published.take();
         assertThat(exited.topic()).isEqualTo("/tasks/exit");
@@ -188,7 +188,7 @@ final class GoShimIT {
     void shimThatDiedWithTheDaemonIsCleanedUpAtTheNextStart() throws Exception {
         Task task = fixture.run("c1", "sleep 1000");
         fixture.run("c2", "sleep 1000");
-        long shim = RuntimeFixture.shimPid("c1");
+        long shim = fixture.shimPid("c1");
         fixture.runtime.close();
         RuntimeFixture.signal(shim, "KILL");
         await().until(() -> ProcessHandle.of(shim).isEmpty());
@@ -209,7 +209,7 @@ final class GoShimIT {
     void shimThatDoesNotAnswerHoldsUpNobody() throws Exception {
         fixture.run("c1", "sleep 1000");
         fixture.run("c2", "sleep 1000");
-        long shim = RuntimeFixture.shimPid("c1");
+        long shim = fixture.shimPid("c1");
         RuntimeFixture.signal(shim, "STOP");
         try {
             Instant start = Instant.now();

@@ -165,13 +165,13 @@ final class RuntimeFixture implements AutoCloseable {
         return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
     }
 
-    /** The pid of the shim of {@code id}: the process that has the task's address open. */
-    static long shimPid(String id) {
+    /** The pid of the shim of {@code id}, of this fixture's daemon and of no other's on the machine. */
+    long shimPid(String id) {
         return ProcessHandle.allProcesses()
                 .filter(process -> process.info().arguments().stream()
                                 .flatMap(Stream::of)
                                 .toList()
-                                .containsAll(List.of("-id", id))
+                                .containsAll(List.of("-id", id, config.grpcAddress()))
                         && process.info().command().orElse("").contains("containerd-shim"))
                 .mapToLong(ProcessHandle::pid)
                 .findFirst()
