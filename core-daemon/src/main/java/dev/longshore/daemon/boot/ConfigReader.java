@@ -102,8 +102,10 @@ final class ConfigReader {
         Section grpcServer = plugins.section(GRPC_SERVER);
         grpc.accept();
         debug.accept();
-        Path root = path(overrides.root().or(() -> file.string("root")), Config.DEFAULT_ROOT);
-        Path state = path(overrides.state().or(() -> file.string("state")), Config.DEFAULT_STATE);
+        Path root = path(
+                overrides.root().or(() -> file.string("root")).filter(text -> !text.isEmpty()), Config.DEFAULT_ROOT);
+        Path state = path(
+                overrides.state().or(() -> file.string("state")).filter(text -> !text.isEmpty()), Config.DEFAULT_STATE);
         Path address = overrides
                 .address()
                 .map(SocketPath::parse)
@@ -129,7 +131,7 @@ final class ConfigReader {
                 ttrpc,
                 metrics,
                 logLevel(debug),
-                Math.toIntExact(file.integer("oom_score").orElse(0L)),
+                file.integer("oom_score", -1000, 1000).orElse(0),
                 timeouts(),
                 proxyPlugins(state),
                 streamProcessors(),
@@ -147,7 +149,9 @@ final class ConfigReader {
     }
 
     private static int owner(Section newest, Section legacy, String key) {
-        return Math.toIntExact(newest.integer(key).or(() -> legacy.integer(key)).orElse(0L));
+        return newest.integer(key, 0, Integer.MAX_VALUE)
+                .or(() -> legacy.integer(key, 0, Integer.MAX_VALUE))
+                .orElse(0);
     }
 
     private String logLevel(Section debug) {
@@ -230,10 +234,10 @@ final class ConfigReader {
     private static GcConfig gc(Section section) {
         return new GcConfig(
                 section.number("pause_threshold").orElse(GcConfig.DEFAULT.pauseThreshold()),
-                Math.toIntExact(
-                        section.integer("deletion_threshold").orElse((long) GcConfig.DEFAULT.deletionThreshold())),
-                Math.toIntExact(
-                        section.integer("mutation_threshold").orElse((long) GcConfig.DEFAULT.mutationThreshold())),
+                section.integer("deletion_threshold", 0, Integer.MAX_VALUE)
+                        .orElse(GcConfig.DEFAULT.deletionThreshold()),
+                section.integer("mutation_threshold", 0, Integer.MAX_VALUE)
+                        .orElse(GcConfig.DEFAULT.mutationThreshold()),
                 section.duration("schedule_delay").orElse(GcConfig.DEFAULT.scheduleDelay()),
                 section.duration("startup_delay").orElse(GcConfig.DEFAULT.startupDelay()));
     }

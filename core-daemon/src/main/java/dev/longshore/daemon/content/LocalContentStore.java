@@ -13,6 +13,7 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.errors.UnimplementedException;
+import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.sdk.filter.Fields;
 import dev.longshore.sdk.filter.Filter;
 import java.io.IOException;
@@ -270,7 +271,7 @@ public final class LocalContentStore implements ContentStore {
         Files.writeString(ContentLayout.updatedAt(ingest), now);
         Files.writeString(ContentLayout.total(ingest), Long.toString(request.total()));
         Files.write(ContentLayout.data(ingest), new byte[0]);
-        Files.write(ContentLayout.ref(ingest), request.ref().getBytes(StandardCharsets.UTF_8));
+        DurableFiles.write(ContentLayout.ref(ingest), request.ref().getBytes(StandardCharsets.UTF_8));
     }
 
     private void lock(String ref) {

@@ -101,6 +101,16 @@ public final class Section {
         return value(key, Long.class, "an integer");
     }
 
+    /** An integer between the two, both included. */
+    public Optional<Integer> integer(String key, int least, int most) {
+        Optional<Long> value = integer(key);
+        if (value.isPresent() && (value.get() < least || value.get() > most)) {
+            problem(key, "must be between %d and %d, not %d".formatted(least, most, value.get()));
+            return Optional.empty();
+        }
+        return value.map(Long::intValue);
+    }
+
     /** An integer is taken too. */
     public Optional<Double> number(String key) {
         Entry entry = entries.get(key);
@@ -126,9 +136,12 @@ public final class Section {
         });
     }
 
-    /** The string, made into something else by {@code parser}, whose exception's message says what is wrong. */
+    /**
+     * The string, made into something else by {@code parser}, whose exception's message says what is wrong. An empty string stands
+     * for none, as containerd writes it.
+     */
     public <T> Optional<T> parsed(String key, Function<String, T> parser) {
-        return string(key).flatMap(text -> {
+        return string(key).filter(text -> !text.isEmpty()).flatMap(text -> {
             try {
                 return Optional.of(parser.apply(text));
             } catch (RuntimeException e) {
