@@ -126,11 +126,7 @@ class SuiteIT {
                     .ok();
         }
         Programs.run(
-                        List.of(
-                                Suite.distribution()
-                                        .resolve("lib/containerd-shim-runc-v2")
-                                        .toString(),
-                                "-v"),
+                        List.of(bin.resolve("containerd-shim-runc-v2").toString(), "-info"),
                         "",
                         Map.of("LONGSHORE_AOT", "require"))
                 .ok();
