@@ -95,7 +95,7 @@ final class LostShims {
      * @param forget run before anything is published, so that nobody who hears of it finds the task
      */
     void bury(Task task, Runnable forget) {
-        task.link().end().ifPresent(ShimClient::close);
+        task.link().detach().ifPresent(ShimClient::close);
         Optional<Exit> before = task.init().exitWithoutShim();
         boolean told = task.init().exitWasTold() && before.isPresent();
         Optional<Exit> cleaned = clean(task.bundle(), task.link());
@@ -106,6 +106,8 @@ final class LostShims {
         task.init().exited(exit);
         task.init().close();
         forget.run();
+        // Not before the exit is known: who waits for it is woken by this.
+        task.link().end().ifPresent(ShimClient::close);
         if (!told) {
             TaskExit event = TaskExit.newBuilder()
                     .setContainerId(task.id())

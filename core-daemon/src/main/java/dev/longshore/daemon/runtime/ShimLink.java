@@ -116,13 +116,33 @@ final class ShimLink {
         }
     }
 
+    /**
+     * Takes the shim away, if there is one. Callers wait from now on, until {@link #end}, so that those who ask for an exit
+     * hear it when it is known.
+     */
+    Optional<ShimClient> detach() {
+        lock.lock();
+        try {
+            Optional<ShimClient> last = attached();
+            if (!over && last.isPresent()) {
+                current = new CompletableFuture<>();
+            }
+            return last;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Optional<ShimClient> attached() {
+        return current.isCompletedExceptionally() ? Optional.empty() : Optional.ofNullable(current.getNow(null));
+    }
+
     /** The task is over: a closed connection is no loss from now on. */
     Optional<ShimClient> end() {
         lock.lock();
         try {
             over = true;
-            Optional<ShimClient> last =
-                    current.isCompletedExceptionally() ? Optional.empty() : Optional.ofNullable(current.getNow(null));
+            Optional<ShimClient> last = attached();
             NotFoundException gone = new NotFoundException("task %s is gone".formatted(id));
             if (!current.completeExceptionally(gone)) {
                 current = CompletableFuture.failedFuture(gone);
