@@ -1,0 +1,451 @@
+#!/bin/bash
+# run.sh [flags]: measures this suite against Debian's own containerd, side by side in one run, and writes the table to
+# docs/performance.md, between its markers. As root on Debian 12 or 13; it installs the packages that it needs (containerd's daemon
+# is not started by that), and leaves nothing else behind.
+#
+#   --rounds N      rounds of `ctr run` and of daemon starts (15); imports take a third of it, memory two
+#   --only LIST     some of: run,parallel,import,memory,start (all)
+#   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
+#   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
+#
+# Both sides have their own root and state on one tmpfs, the same runc, the same ctr, and a cgroup in which everything of that side is
+# started, so that CPU time (user and system, of client, daemon, plugins, shims and runc) can be read off it. The containers
+# themselves are in cgroups of runc. The sides take turns; each figure is taken once before it counts.
+set -euo pipefail
+here=$(cd -P "$(dirname "$0")" && pwd)
+top=$(cd -P "$here/../.." && pwd)
+. "$top/deploy/prepare.sh"
+
+rounds=15
+only=run,parallel,import,memory,start
+output=$top/docs/performance.md
+home=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rounds) rounds=${2:?--rounds needs a number} && shift ;;
+    --only) only=${2:?--only needs a list} && shift ;;
+    --output) output=${2:?--output needs a file} && shift ;;
+    --home) home=${2:?--home needs a folder} && shift ;;
+    *) sed -n '2,/^# themselves/s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  esac
+  shift
+done
+case $rounds in '' | *[!0-9]*) die "--rounds wants a number, not \"$rounds\"" ;; esac
+wants() { case ,$only, in *",$1,"*) ;; *) return 1 ;; esac }
+
+need_debian_root
+install_packages containerd runc busybox-static gzip zstd
+if [ -z "$home" ]; then
+  home=$top/deploy/target/longshore
+  if [ ! -x "$home/bin/longshored" ]; then
+    need_jdk
+    install_packages gcc libc6-dev
+    need_maven
+    (cd "$top" && maven -q -DskipTests package)
+  fi
+fi
+home=$(cd -P "$home" && pwd)
+"$home/bin/longshore-aot" --if-missing
+
+work=$(mktemp -d /tmp/longshore-bench.XXXXXX)
+mount -t tmpfs -o size=10g,mode=700 longshore-bench "$work"
+if [ -d /sys/fs/cgroup/cpuacct ]; then
+  groups=/sys/fs/cgroup/cpuacct
+else
+  groups=/sys/fs/cgroup
+fi
+group=$groups/${work##*/}
+declare -A namespace=([c]=bench-$$-c [l]=bench-$$-l)
+declare -A address=([c]=$work/c/run.sock [l]=$work/l/run/longshore.sock)
+mkdir -p "$work/c" "$group/c" "$group/l"
+mkfifo "$work/pause"
+exec {pause_fd}<>"$work/pause"
+
+# Waits without a process of its own: a fork would disturb what is measured.
+pause() { read -rt "$1" -u $pause_fd || true; }
+# Microseconds of a clock that is good for differences.
+now() { printf -v "$1" '%s' "${EPOCHREALTIME/[.,]/}"; }
+
+# --- the two sides: c is containerd, l is Longshore
+
+# Becomes a command as part of a side; as runs one.
+become() { # SIDE COMMAND...
+  echo $BASHPID >"$group/$1/cgroup.procs"
+  shift
+  exec "$@"
+}
+as() { (become "$@"); }
+client() { # SIDE ARGUMENTS...
+  local side=$1
+  shift
+  as "$side" ctr --address "${address[$side]}" --namespace "${namespace[$side]}" "$@"
+}
+answers() { # SIDE: waits until it does
+  local tries=15000
+  until [ -S "${address[$1]}" ] && client "$1" version >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || die "the daemon at ${address[$1]} does not answer: see $work"
+    pause 0.002
+  done
+}
+cat >"$work/c/config.toml" <<END
+version = 2
+root = "$work/c/root"
+state = "$work/c/state"
+# Longshore has no CRI service yet; without it containerd is smaller and starts faster.
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "$work/c/run.sock"
+END
+containerd_pid=
+start_daemon() { # SIDE
+  case $1 in
+    c)
+      become c containerd --config "$work/c/config.toml" >>"$work/c/log" 2>&1 &
+      containerd_pid=$!
+      ;;
+    l)
+      PATH="$home/bin:$PATH" become l "$home/bin/longshored" --config "$work/l/config.toml" </dev/null >>"$work/l/log/longshored.log" 2>&1 &
+      echo $! >"$work/l/run/longshored.pid"
+      ;;
+  esac
+}
+daemon_pid() { # SIDE
+  case $1 in c) echo "$containerd_pid" ;; l) cat "$work/l/run/longshored.pid" ;; esac
+}
+stop_daemon() { # SIDE
+  local pid
+  pid=$(daemon_pid "$1")
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do pause 0.01; done
+  rm -f "${address[$1]}"
+}
+suite_up() {
+  as l "$home/bin/longshore-suite" up --root "$work/l" >"$work/l.up" 2>&1 || { cat "$work/l.up" >&2; die "the suite does not start"; }
+}
+suite_down() { "$home/bin/longshore-suite" down --root "$work/l" "$@" >/dev/null 2>&1 || true; }
+
+# Removes all that a side runs in its namespace.
+remove_containers() { # SIDE
+  local ids
+  ids=$(client "$1" tasks ls -q)
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || echo $ids | xargs -n 1 ctr --address "${address[$1]}" --namespace "${namespace[$1]}" tasks rm --force >/dev/null 2>&1 || true
+  ids=$(client "$1" containers ls -q)
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || client "$1" containers rm $ids >/dev/null
+}
+
+cleanup() {
+  local rc=$? side id pid
+  trap - EXIT INT TERM
+  set +e
+  [ "$rc" = 0 ] || tail -n 5 "$work/c/log" "$work"/l/log/*.log >&2
+  suite_down --kill-containers --timeout 10
+  for side in c l; do
+    for id in "/run/containerd/runc/${namespace[$side]}"/*/ "$work/l/state/runc/${namespace[$side]}"/*/; do
+      [ ! -e "$id/state.json" ] || runc --root "$(dirname "$id")" delete --force "$(basename "$id")"
+    done
+    # What is left in a side's own group: daemons, shims.
+    for signal in TERM KILL; do
+      while read -r pid; do kill -$signal "$pid" 2>/dev/null; done <"$group/$side/cgroup.procs"
+      for _ in 1 2 3 4 5 6 7 8 9 10; do [ -z "$(cat "$group/$side/cgroup.procs")" ] || pause 0.2; done
+    done
+    rmdir "$group/$side"
+    rm -rf "/run/containerd/runc/${namespace[$side]}"
+    find /sys/fs/cgroup -depth -type d -path "*/${namespace[$side]}*" -exec rmdir {} + 2>/dev/null
+  done
+  rmdir "$group"
+  awk -v root="$work/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do umount -l "$mount"; done
+  umount -l "$work"
+  rmdir "$work"
+  exit "$rc"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- readings
+
+declare -A values
+# Adds a reading to a list.
+note() { values[$1]="${values[$1]:-} $2"; }
+# CPU time of a side so far, in microseconds.
+cpu() { # SIDE VARIABLE
+  local value rest
+  if [ -e "$group/$1/cpuacct.usage" ]; then
+    read -r value <"$group/$1/cpuacct.usage"
+    value=$((value / 1000))
+  else
+    read -r rest value <"$group/$1/cpu.stat"
+  fi
+  printf -v "$2" '%s' "$value"
+}
+# Memory of all processes of a side, in KiB: "PSS ALONE". PSS is the kernel's own (a page that n processes map counts 1/n for
+# each). It is too low where others on the machine map the same files, a JDK say; ALONE counts what the side's processes share as once.
+memory() { # SIDE
+  local pid files=()
+  while read -r pid; do
+    if [ -r "/proc/$pid/smaps" ]; then files+=("/proc/$pid/smaps"); fi
+  done <"$group/$1/cgroup.procs"
+  awk '
+    /^[0-9a-f]+-[0-9a-f]+ / { mapping = $5 == 0 ? "anonymous" FILENAME $1 : $4 $5 $3 }
+    /^Pss:/ { pss += $2 }
+    /^Private_(Clean|Dirty):/ { alone += $2 }
+    /^Shared_Clean:/ { shared = $2 }
+    /^Shared_Dirty:/ { shared += $2 }
+    /^Referenced:/ { if (shared > most[mapping]) most[mapping] = shared; shared = 0 }
+    END { for (m in most) alone += most[m]; print pss, alone }' "${files[@]}" 2>/dev/null
+}
+processes() { wc -l <"$group/$1/cgroup.procs"; }
+others() { # JVMs on this machine that are not ours
+  local count=0 exe
+  for exe in /proc/[0-9]*/exe; do
+    exe=$(readlink "$exe" 2>/dev/null) || continue
+    case $exe in */bin/java) count=$((count + 1)) ;; esac
+  done
+  echo $count
+}
+
+# --- what is measured
+
+busybox=docker.io/library/bench:1
+number=0
+run_one() { # SIDE
+  number=$((number + 1))
+  client "$1" run --rm $busybox "run-$number" true
+}
+run_four() { # SIDE
+  local first=$number pids=() pid
+  number=$((number + 4))
+  for _ in 1 2 3 4; do
+    first=$((first + 1))
+    client "$1" run --rm $busybox "run-$first" true &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+}
+import() { # SIDE COMPRESSION
+  client "$1" images import --snapshotter overlayfs "$work/big/$2.tar" >/dev/null
+}
+forget() { # SIDE: what was imported, its blobs and its files
+  local images tries=600
+  images=$(client "$1" images ls -q | grep big) || true
+  # shellcheck disable=SC2086
+  [ -z "$images" ] || client "$1" images rm --sync $images >/dev/null
+  # The files of a layer are removed in the background by both.
+  while [ "$(du -sm "$work/$1" | cut -f1)" -gt 100 ] && [ $tries -gt 0 ]; do
+    tries=$((tries - 1))
+    pause 0.1
+  done
+  [ $tries -gt 0 ] || die "$work/$1 still holds the image after it was removed"
+}
+restart() { # SIDE: from the start of its program to the first answer
+  start_daemon "$1"
+  answers "$1"
+}
+
+# Measures an action by turns: A B A B, then B A B A, so that neither always follows the other.
+turns() { # NAME COUNT BEFORE ACTION ARGUMENTS...
+  local name=$1 count=$2 before=$3 round side from to from_cpu to_cpu
+  shift 3
+  for ((round = 1; round <= count; round++)); do
+    for side in $([ $((round % 2)) = 1 ] && echo c l || echo l c); do
+      [ "$before" = none ] || $before "$side"
+      cpu "$side" from_cpu
+      now from
+      "$1" "$side" "${@:2}"
+      now to
+      cpu "$side" to_cpu
+      note "$name-$side" $((to - from))
+      note "$name-cpu-$side" $((to_cpu - from_cpu))
+    done
+  done
+  echo "$name: containerd $(spread "$name-c"), Longshore $(spread "$name-l")" >&2
+}
+spread() { # LIST: "min median max" in ms
+  # shellcheck disable=SC2086
+  printf '%s\n' ${values[$1]} | sort -n | awk '{ v[NR] = $1 } END { printf "%.0f %.0f %.0f\n", v[1] / 1000, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000, v[NR] / 1000 }'
+}
+median() {
+  # shellcheck disable=SC2086
+  printf '%s\n' ${values[$1]} | sort -n | awk '{ v[NR] = $1 } END { printf "%.3f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+}
+# The median of the ratios of pairs.
+ratio() { # LIST-OF-LONGSHORE LIST-OF-CONTAINERD
+  # shellcheck disable=SC2086
+  paste <(printf '%s\n' ${values[$1]}) <(printf '%s\n' ${values[$2]}) | awk '{ printf "%.4f\n", $1 / $2 }' | sort -n \
+    | awk '{ v[NR] = $1 } END { printf "%.2f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+}
+
+# --- the run
+
+say "Bringing both up"
+suite_up
+start_daemon c
+answers c
+sh "$top/deploy/busybox-image.sh" "$work/busybox.tar" $busybox
+for side in c l; do client "$side" images import --snapshotter overlayfs "$work/busybox.tar" >/dev/null; done
+
+load_before=$(cut -d' ' -f1-3 /proc/loadavg)
+if wants run; then
+  say "ctr run --rm ... true, one after another"
+  for ((n = 0; n < 20; n++)); do run_one c && run_one l; done
+  turns run "$rounds" none run_one
+fi
+if wants parallel; then
+  say "ctr run --rm ... true, four at once"
+  for ((n = 0; n < 5; n++)); do run_four c && run_four l; done
+  turns parallel "$rounds" none run_four
+fi
+if wants import; then
+  say "Making the image to import"
+  "$here/big-image.sh" "$work/big" docker.io/library/big:1
+  read -r image_about <"$work/big/about"
+  for compression in gzip zstd; do
+    say "Import and unpack, $compression"
+    forget c && forget l
+    turns "first-$compression" 1 forget import $compression
+    turns "import-$compression" $(((rounds + 2) / 3)) forget import $compression
+  done
+  forget c && forget l
+  rm -rf "$work/big"
+fi
+if wants memory; then
+  say "Memory"
+  for round in 1 2; do
+    for side in c l; do
+      # A daemon that has just imported images is no measure: each round begins with a new one.
+      case $side in
+        c) stop_daemon c && start_daemon c ;;
+        l) suite_down && suite_up ;;
+      esac
+      answers "$side"
+      for count in 1 50; do
+        for ((n = $([ $count = 1 ] && echo 1 || echo 2); n <= count; n++)); do
+          client "$side" run -d $busybox "memory-$round-$n" sleep 100000 >/dev/null
+        done
+        # What was busy a moment ago may still give memory back.
+        pause 5
+        read -r pss alone < <(memory "$side")
+        note "memory-$count-$side" "$pss"
+        note "alone-$count-$side" "$alone"
+        note "processes-$count-$side" "$(processes "$side")"
+        echo "$side, $count containers: PSS $pss KiB, alone $alone KiB, $(processes "$side") processes; $(others) JVMs on the machine" >&2
+      done
+      remove_containers "$side"
+    done
+  done
+fi
+if wants start; then
+  say "Start of the daemon, to its first answer"
+  restart_before() { stop_daemon "$1"; }
+  turns start "$rounds" restart_before restart
+  say "Start of everything"
+  for ((round = 1; round <= (rounds + 2) / 3; round++)); do
+    suite_down
+    now from
+    suite_up
+    answers l
+    now to
+    note suite-l $((to - from))
+  done
+fi
+load_after=$(cut -d' ' -f1-3 /proc/loadavg)
+
+# --- the table
+
+declare -a missed=()
+# Sets verdict, and remembers what was missed.
+judge() { # WHAT RATIO LIMIT
+  if awk -v r="$2" -v l="$3" 'BEGIN { exit !(r <= l) }'; then
+    verdict="at most $3: reached"
+  else
+    verdict="at most $3: **missed**"
+    missed+=("$1: $(awk -v r="$2" -v l="$3" 'BEGIN { printf "%.0f", (r / l - 1) * 100 }') % above its target")
+  fi
+}
+cell() { # LIST: min / median / max
+  local min middle max
+  read -r min middle max < <(spread "$1")
+  echo "$min / **$middle** / $max"
+}
+row() { # TITLE NAME LIMIT
+  local wall cpu_ratio verdict=-
+  wall=$(ratio "$2-l" "$2-c")
+  cpu_ratio=$(ratio "$2-cpu-l" "$2-cpu-c")
+  [ "$3" = - ] || judge "$1" "$wall" "$3"
+  echo "| $1 | $(cell "$2-c") | $(cell "$2-l") | $wall | $(awk -v a="$(median "$2-cpu-c")" -v b="$(median "$2-cpu-l")" 'BEGIN { printf "%.0f / %.0f", a / 1000, b / 1000 }') | $cpu_ratio | $verdict |"
+}
+table() {
+  cat <<END
+Taken on $(date -u +%Y-%m-%d) by \`deploy/bench/run.sh\`: $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $(. /etc/os-release && echo "$PRETTY_NAME"),
+JDK $(sed -n 's/^JAVA_RUNTIME_VERSION="\(.*\)"/\1/p' "$(cat "$home/lib/jdk")/release"), $(containerd --version | awk '{ print "containerd " $3 }') without its CRI plugin, $(runc --version | head -n 1), revision $(git -C "$top" rev-parse --short HEAD 2>/dev/null || echo unknown).
+Load average before and after: $load_before; $load_after.
+
+| | containerd: min / median / max | Longshore: min / median / max | ratio | CPU: containerd / Longshore | ratio | target |
+| --- | --- | --- | --- | --- | --- | --- |
+END
+  if wants run; then row '`ctr run --rm … true`, ms' run 1.0; fi
+  if wants parallel; then row 'four of them at once, ms for all' parallel 1.0; fi
+  if wants import; then
+    row 'import and unpack, gzip, ms' import-gzip 1.0
+    row 'the same, zstd, ms' import-zstd 1.0
+  fi
+  if wants start; then
+    row 'daemon start to first answer, ms' start -
+    echo "| start of the whole suite, \`longshore-suite up\`, ms | - | $(cell suite-l) | - | - | - | - |"
+  fi
+  if wants memory; then
+    echo
+    echo "| memory, MiB | containerd: PSS (alone), processes | Longshore: PSS (alone), processes | ratio (alone) | target |"
+    echo "| --- | --- | --- | --- | --- |"
+    local count side cells
+    for count in 1 50; do
+      cells=
+      for side in c l; do
+        cells="$cells $(awk -v a="$(median "memory-$count-$side")" -v b="$(median "alone-$count-$side")" 'BEGIN { printf "%.0f (%.0f)", a / 1024, b / 1024 }'), $(median "processes-$count-$side" | cut -d. -f1) |"
+      done
+      local pss alone verdict=-
+      pss=$(ratio "memory-$count-l" "memory-$count-c")
+      alone=$(ratio "alone-$count-l" "alone-$count-c")
+      [ $count = 1 ] || judge "memory with 50 containers" "$alone" 1.0
+      echo "| with $count running |$cells $pss ($alone) | $verdict |"
+    done
+  fi
+  if wants import; then
+    echo
+    echo "The image: $image_about."
+    echo "The first import after a start of the daemon, when nothing is compiled or cached, took $(spread first-gzip-c | cut -d' ' -f1) ms in containerd and $(spread first-gzip-l | cut -d' ' -f1) ms in Longshore."
+  fi
+  if wants start; then
+    local middle
+    read -r _ middle _ < <(spread start-l)
+    echo
+    if [ "$middle" -le 800 ]; then
+      echo "Daemon start: target 800 ms on a quiet machine, reached: $middle ms."
+    else
+      echo "Daemon start: target 800 ms on a quiet machine, **missed**: $middle ms."
+      missed+=("daemon start: $((middle - 800)) ms above its target")
+    fi
+  fi
+  echo
+  if [ ${#missed[@]} = 0 ]; then
+    echo "Every target that is a ratio was reached."
+  else
+    echo "What is left:"
+    echo
+    printf -- '- %s\n' "${missed[@]}"
+  fi
+}
+
+table >"$work/table"
+cat "$work/table"
+if [ "$output" != - ]; then
+  [ -e "$output" ] || die "$output is missing: it must have the lines <!-- bench:begin --> and <!-- bench:end -->"
+  awk -v table="$work/table" '
+    /<!-- bench:begin -->/ { print; while ((getline line < table) > 0) print line; skipping = 1; next }
+    /<!-- bench:end -->/ { skipping = 0 }
+    !skipping { print }' "$output" >"$work/document"
+  cat "$work/document" >"$output"
+fi
