@@ -1,9 +1,9 @@
 package dev.longshore.cli;
 
 import dev.longshore.cli.daemon.Daemon;
-import dev.longshore.cli.text.Json;
 import dev.longshore.cli.text.Screen;
 import dev.longshore.cli.text.Table;
+import dev.longshore.sdk.json.Json;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

@@ -1,9 +1,10 @@
 package dev.longshore.cli.image;
 
-import dev.longshore.cli.text.Json;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.json.Json;
 import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.oci.MediaTypes;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

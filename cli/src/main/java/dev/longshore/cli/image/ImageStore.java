@@ -17,6 +17,7 @@ import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.Manifests;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -17,6 +17,7 @@ import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.Manifests;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package dev.longshore.cli.run;
 
-import dev.longshore.cli.image.Manifests;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.oci.Manifests;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

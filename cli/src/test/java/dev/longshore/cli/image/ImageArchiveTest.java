@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.oci.MediaTypes;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -3,9 +3,9 @@ package dev.longshore.cli.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.longshore.cli.image.Manifests;
-import dev.longshore.cli.text.Json;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.json.Json;
+import dev.longshore.sdk.oci.Manifests;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

@@ -1,4 +1,4 @@
-/** OCI image values. Imports {@code sdk.digest} and {@code sdk.errors}. */
+/** OCI image values. Imports {@code sdk.digest}, {@code sdk.errors} and {@code sdk.json}. */
 @NullMarked
 package dev.longshore.sdk.oci;
 

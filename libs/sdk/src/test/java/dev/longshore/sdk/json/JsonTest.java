@@ -1,4 +1,4 @@
-package dev.longshore.cli.text;
+package dev.longshore.sdk.json;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package dev.longshore.cli.text;
+package dev.longshore.sdk.json;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.util.List;

@@ -1,10 +1,8 @@
-package dev.longshore.cli.image;
+package dev.longshore.sdk.oci;
 
-import dev.longshore.cli.text.Json;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.InvalidArgumentException;
-import dev.longshore.sdk.oci.Descriptor;
-import dev.longshore.sdk.oci.MediaTypes;
+import dev.longshore.sdk.json.Json;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -131,7 +129,7 @@ public final class Manifests {
     }
 
     /** The labels that keep what a manifest refers to: its configuration and its layers. */
-    static Map<String, String> references(Manifest manifest) {
+    public static Map<String, String> references(Manifest manifest) {
         Map<String, String> labels = new LinkedHashMap<>();
         labels.put(
                 "containerd.io/gc.ref.content.config",
@@ -145,7 +143,7 @@ public final class Manifests {
     }
 
     /** The labels that keep what an index refers to. */
-    static Map<String, String> references(List<Descriptor> manifests) {
+    public static Map<String, String> references(List<Descriptor> manifests) {
         Map<String, String> labels = new LinkedHashMap<>();
         for (int i = 0; i < manifests.size(); i++) {
             labels.put(
@@ -156,7 +154,7 @@ public final class Manifests {
     }
 
     /** Whether an entry of an index is for {@code os}/{@code architecture}; one that does not say is. */
-    static boolean matches(Map<String, Object> entry, String os, String architecture) {
+    public static boolean matches(Map<String, Object> entry, String os, String architecture) {
         Map<String, Object> platform = Json.object(entry, "platform");
         return platform.isEmpty()
                 || (Json.string(platform, "os").equals(os)
