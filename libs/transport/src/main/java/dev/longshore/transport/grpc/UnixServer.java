@@ -25,6 +25,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A gRPC server on a unix socket, one virtual thread for each call.
@@ -33,6 +35,8 @@ import java.util.stream.Collectors;
  * that a dead process left behind is replaced; one that somebody answers on is not.
  */
 public final class UnixServer implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(UnixServer.class);
 
     /** Bytes of a message in either direction, as containerd has it. */
     public static final int MAX_MESSAGE_SIZE = 16 << 20;
@@ -76,6 +80,28 @@ public final class UnixServer implements AutoCloseable {
             this(path, mode, uid, gid, Set.of());
         }
 
+        /**
+         * Checks that a socket can be put at {@code path}: nothing is there, or what a dead process left.
+         *
+         * @throws FailedPreconditionException if somebody answers there, or it is no socket
+         */
+        public static void requireFree(Path path) throws IOException {
+            if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !isSocket(path)) {
+                throw new FailedPreconditionException(
+                        "%s is there and is no socket: remove it, or choose another address".formatted(path));
+            }
+            if (SocketProbe.isAnswered(path)) {
+                throw new FailedPreconditionException(
+                        "socket %s is in use by a running process: stop that one first, or choose another address"
+                                .formatted(path));
+            }
+        }
+
+        private static boolean isSocket(Path path) throws IOException {
+            int format = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 0170000;
+            return format == 0140000;
+        }
+
         /** A socket for this process's own user and root alone. */
         public static SocketFile privateTo(Path path) throws IOException {
             int self = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
@@ -104,7 +130,23 @@ public final class UnixServer implements AutoCloseable {
     public static UnixServer start(
             SocketFile file, List<? extends BindableService> services, List<? extends ServerInterceptor> interceptors)
             throws IOException {
-        refuseLiveSocket(file.path());
+        return start(file, services, interceptors, MAX_MESSAGE_SIZE);
+    }
+
+    /**
+     * Starts to serve.
+     *
+     * @param interceptors around every call, the first outermost, inside of the call context
+     * @param maxReceived bytes of one message that is taken
+     * @throws FailedPreconditionException if somebody answers on the socket already
+     */
+    public static UnixServer start(
+            SocketFile file,
+            List<? extends BindableService> services,
+            List<? extends ServerInterceptor> interceptors,
+            int maxReceived)
+            throws IOException {
+        SocketFile.requireFree(file.path());
         Path temporary = makeTemporaryFolder(file.path());
         Path bound = temporary.resolve("s");
         EventLoopGroup eventLoop = EventLoops.open("grpc-" + file.path().getFileName());
@@ -115,7 +157,7 @@ public final class UnixServer implements AutoCloseable {
                     .bossEventLoopGroup(eventLoop)
                     .workerEventLoopGroup(eventLoop)
                     .executor(calls)
-                    .maxInboundMessageSize(MAX_MESSAGE_SIZE)
+                    .maxInboundMessageSize(maxReceived)
                     .maxInboundMetadataSize(MAX_METADATA_SIZE)
                     .maxRstFramesPerWindow(MAX_RESETS_PER_SECOND, 1)
                     .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
@@ -180,24 +222,6 @@ public final class UnixServer implements AutoCloseable {
         }
     }
 
-    private static void refuseLiveSocket(Path path) throws IOException {
-        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !isSocket(path)) {
-            throw new FailedPreconditionException(
-                    "%s is there and is no socket: remove it, or choose another address".formatted(path));
-        }
-        if (!SocketProbe.isAnswered(path)) {
-            return;
-        }
-        throw new FailedPreconditionException(
-                "socket %s is in use by a running process: stop that one first, or choose another address"
-                        .formatted(path));
-    }
-
-    private static boolean isSocket(Path path) throws IOException {
-        int format = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 0170000;
-        return format == 0140000;
-    }
-
     /** Takes no new calls, lets those under way finish for {@code grace}, then ends them. */
     public void stop(Duration grace) {
         try {
@@ -215,9 +239,22 @@ public final class UnixServer implements AutoCloseable {
             server.shutdownNow();
             throw new UncheckedIOException("removing socket " + socket, e);
         } finally {
-            var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-            calls.shutdownNow();
+            end();
         }
+    }
+
+    /** Calls have been told to end: they are waited for first, since their last words go over the event loop. */
+    private void end() {
+        calls.shutdownNow();
+        try {
+            boolean ended = calls.awaitTermination(1, TimeUnit.SECONDS);
+            if (!ended) {
+                log.atWarn().addKeyValue("address", socket).log("calls did not end in time");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
 
     @Override
