@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Everything that the daemon can be told.
@@ -16,19 +17,26 @@ import java.util.Optional;
  * @param root what must survive a restart of the machine
  * @param state what need not: sockets, bundles
  * @param metricsAddress {@code host:port} for {@code /v1/metrics}; empty for none
+ * @param strict whether what is unknown or of no effect in the file is an error
  * @param oomScore for the daemon itself; 0 leaves it as it is
  * @param timeouts by containerd's names, as they were written
  * @param socketDir where shims make their sockets
  * @param shimEnvironment {@code KEY=value} added to the environment of shims
+ * @param differs the names of appliers and comparers, in the order in which they are tried
  * @param syncFs whether every layer is flushed to the disk before its Apply is answered
+ * @param disabledPlugins by type and id, e.g. {@code io.containerd.grpc.v1.tasks}
+ * @param requiredPlugins without which the daemon does not start
  */
 public record Config(
         Path root,
         Path state,
         Socket grpc,
-        Path ttrpcAddress,
+        MessageLimits messages,
+        Socket ttrpc,
         Optional<String> metricsAddress,
         String logLevel,
+        String logFormat,
+        boolean strict,
         int oomScore,
         Map<String, Duration> timeouts,
         List<ProxyPluginConfig> proxyPlugins,
@@ -37,6 +45,7 @@ public record Config(
         SharingPolicy contentSharing,
         Path socketDir,
         List<String> shimEnvironment,
+        List<String> differs,
         boolean syncFs,
         List<String> disabledPlugins,
         List<String> requiredPlugins) {
@@ -48,13 +57,28 @@ public record Config(
     /** Not below the state, whose path may be too long for a socket with a hash for its name. */
     static final Path DEFAULT_SOCKET_DIR = Path.of("/run/longshore/s");
 
+    /** What a file that does not say so imports. */
+    static final List<String> DEFAULT_IMPORTS = List.of("conf.d/*.toml");
+
+    /** How lines of the log can look. */
+    static final Set<String> LOG_FORMATS = Set.of("text", "json");
+
+    /** The differ of the daemon itself. */
+    static final String WALKING = "walking";
+
     /**
-     * The daemon's own socket, of mode 0660.
+     * A socket of the daemon's.
      *
      * @param uid its owner
-     * @param gid its group, whose members may use the daemon
+     * @param gid its group
      */
     public record Socket(Path address, int uid, int gid) {}
+
+    /** Bytes of one message that the daemon takes, and that it answers. */
+    public record MessageLimits(int received, int sent) {
+
+        static final MessageLimits DEFAULT = new MessageLimits(16 << 20, 16 << 20);
+    }
 
     /** A program that turns one media type into another. */
     public record StreamProcessor(
@@ -71,6 +95,7 @@ public record Config(
         timeouts = Map.copyOf(timeouts);
         proxyPlugins = List.copyOf(proxyPlugins);
         shimEnvironment = List.copyOf(shimEnvironment);
+        differs = List.copyOf(differs);
         disabledPlugins = List.copyOf(disabledPlugins);
         requiredPlugins = List.copyOf(requiredPlugins);
         if (!root.isAbsolute() || !state.isAbsolute()) {

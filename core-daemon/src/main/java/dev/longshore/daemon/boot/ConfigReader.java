@@ -1,15 +1,18 @@
 package dev.longshore.daemon.boot;
 
+import dev.longshore.daemon.boot.Config.MessageLimits;
 import dev.longshore.daemon.boot.Config.Socket;
 import dev.longshore.daemon.boot.Config.StreamProcessor;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
-import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.sdk.config.ConfigException;
 import dev.longshore.sdk.config.ConfigFile;
+import dev.longshore.sdk.config.ConfigFile.Format;
 import dev.longshore.sdk.config.ConfigProblem;
 import dev.longshore.sdk.config.Section;
+import dev.longshore.sdk.config.Section.Merge;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.flag.Nearest;
 import dev.longshore.sdk.log.Logging;
 import dev.longshore.transport.grpc.SocketPath;
 import java.io.IOException;
@@ -24,55 +27,91 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Makes a {@link Config} of containerd's file, of version 2, 3 or 4. Where a version has a setting in its own place, the
- * newest place that is set wins.
+ * Makes a {@link Config} of containerd's file, of version 2, 3 or 4, and of those that it imports.
  *
  * @see <a href="https://github.com/containerd/containerd/blob/main/docs/PLUGINS.md">configuration</a>
  */
 final class ConfigReader {
 
-    private static final String GRPC_SERVER = "io.containerd.server.v1.grpc";
-    private static final String TTRPC_SERVER = "io.containerd.server.v1.ttrpc";
-    private static final String METRICS_SERVER = "io.containerd.server.v1.metrics";
     private static final String GC = "io.containerd.gc.v1.scheduler";
     private static final String METADATA = "io.containerd.metadata.v1.bolt";
-    private static final String SHIMS = "io.containerd.shim.v1.manager";
     private static final String DIFF = "io.containerd.service.v1.diff-service";
+
+    /** What a name of a plugin may differ in to be taken for another's with typing errors: such names are much alike. */
+    private static final int TYPOS = 2;
 
     private static final Set<Long> VERSIONS = Set.of(2L, 3L, 4L);
 
+    /** The names of timeouts that we or containerd have. */
+    private static final Set<String> TIMEOUTS = Set.of(
+            "io.containerd.timeout.shim.load",
+            "io.containerd.timeout.shim.start",
+            "io.containerd.timeout.shim.cleanup",
+            "io.containerd.timeout.shim.shutdown",
+            "io.containerd.timeout.task.state",
+            "io.containerd.timeout.bolt.open",
+            "io.containerd.timeout.cri.defercleanup",
+            "io.containerd.timeout.metrics.shimstats");
+
+    private static final Format FORMAT = new Format(
+            Map.of(
+                    "plugins", Merge.REPLACE,
+                    "proxy_plugins", Merge.REPLACE_TABLES,
+                    "stream_processors", Merge.REPLACE_TABLES,
+                    "timeouts", Merge.REPLACE_TABLES),
+            Config.DEFAULT_IMPORTS,
+            ConfigMigration::migrate);
+
+    private final ConfigFile.Read read;
     private final Section file;
+    private final Section plugins;
     private final Overrides overrides;
     private final List<ConfigProblem> problems;
+    private final List<ConfigProblem> warnings = new ArrayList<>();
 
-    /** What the command line says, which wins over the file. */
+    /**
+     * What the command line says, which wins over the file.
+     *
+     * @param strict makes an error of every warning; a file can do so too
+     */
     record Overrides(
-            Optional<String> address, Optional<String> root, Optional<String> state, Optional<String> logLevel) {
+            Optional<String> address,
+            Optional<String> root,
+            Optional<String> state,
+            Optional<String> logLevel,
+            boolean strict) {
 
         static final Overrides NONE =
-                new Overrides(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+                new Overrides(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), false);
     }
 
-    /** @param warnings what the file has that is of no effect */
-    record Result(Config config, List<ConfigProblem> warnings) {}
+    /**
+     * A configuration that can be used.
+     *
+     * @param warnings what the file has that is of no effect
+     * @param read the file as it was
+     */
+    record Result(Config config, List<ConfigProblem> warnings, ConfigFile.Read read) {}
 
-    private ConfigReader(ConfigFile.Read file, Overrides overrides) {
-        this.file = file.root();
-        this.problems = file.problems();
+    private ConfigReader(ConfigFile.Read read, Overrides overrides) {
+        this.read = read;
+        this.file = read.root();
+        this.plugins = file.section("plugins");
+        this.problems = read.problems();
         this.overrides = overrides;
     }
 
-    /** The defaults, if there is no file and none was asked for. */
+    /** The defaults, and what is imported by default, if there is no file and none was asked for. */
     static Result read(Optional<Path> file, Overrides overrides) throws ConfigException, IOException {
         if (file.isEmpty() && !Files.exists(Config.DEFAULT_FILE)) {
-            List<ConfigProblem> none = new ArrayList<>();
-            return new ConfigReader(new ConfigFile.Read(Section.empty(none), none), overrides).result();
+            Path folder = Config.DEFAULT_FILE.resolveSibling("");
+            return new ConfigReader(ConfigFile.readImports(folder, FORMAT), overrides).result();
         }
-        return new ConfigReader(ConfigFile.read(file.orElse(Config.DEFAULT_FILE)), overrides).result();
+        return new ConfigReader(ConfigFile.read(file.orElse(Config.DEFAULT_FILE), FORMAT), overrides).result();
     }
 
     static Result parse(String text, String name) throws ConfigException {
-        return new ConfigReader(ConfigFile.parse(text, name), Overrides.NONE).result();
+        return new ConfigReader(ConfigFile.parse(text, name, FORMAT), Overrides.NONE).result();
     }
 
     private Result result() throws ConfigException {
@@ -83,10 +122,15 @@ final class ConfigReader {
             problems.add(new ConfigProblem("configuration", String.valueOf(e.getMessage())));
             throw new ConfigException(problems);
         }
+        foreignPlugins();
+        warnings.addAll(file.unknown());
+        if (config.strict()) {
+            problems.addAll(warnings);
+        }
         if (!problems.isEmpty()) {
             throw new ConfigException(problems);
         }
-        return new Result(config, file.unknown());
+        return new Result(config, warnings, read);
     }
 
     private Config config() {
@@ -94,64 +138,106 @@ final class ConfigReader {
         file.integer("version")
                 .filter(version -> !VERSIONS.contains(version))
                 .ifPresent(version -> file.problem("version", "%d is not supported: use 2, 3 or 4".formatted(version)));
-        // Kept for containerd: cgroups of the daemon are systemd's business here.
-        file.section("cgroup").accept();
-        Section plugins = file.section("plugins");
-        Section grpc = file.section("grpc");
-        Section debug = file.section("debug");
-        Section grpcServer = plugins.section(GRPC_SERVER);
-        grpc.accept();
-        debug.accept();
+        ofNoEffect(file, "temp", "plugin_dir");
+        // The daemon's own cgroup is systemd's business.
+        ofNoEffect(file.section("cgroup"), "path");
         Path root = path(
                 overrides.root().or(() -> file.string("root")).filter(text -> !text.isEmpty()), Config.DEFAULT_ROOT);
         Path state = path(
                 overrides.state().or(() -> file.string("state")).filter(text -> !text.isEmpty()), Config.DEFAULT_STATE);
-        Path address = overrides
-                .address()
-                .map(SocketPath::parse)
-                .or(() -> grpcServer.parsed("address", SocketPath::parse))
-                .or(() -> grpc.parsed("address", SocketPath::parse))
-                .orElse(state.resolve("longshore.sock"));
-        Socket socket = new Socket(address, owner(grpcServer, grpc, "uid"), owner(grpcServer, grpc, "gid"));
-        Path ttrpc = plugins.section(TTRPC_SERVER)
-                .parsed("address", SocketPath::parse)
-                .or(() -> file.section("ttrpc").parsed("address", SocketPath::parse))
-                .orElse(Path.of(address + ".ttrpc"));
-        file.section("ttrpc").accept();
-        Optional<String> metrics = plugins.section(METRICS_SERVER)
-                .string("address")
-                .or(() -> file.section("metrics").string("address"))
-                .filter(text -> !text.isEmpty());
-        file.section("metrics").accept();
-        Section shims = plugins.section(SHIMS);
+        Section grpc = plugins.section(ConfigMigration.GRPC);
+        Optional<Path> configured = grpc.parsed("address", SocketPath::parse);
+        Path address =
+                overrides.address().map(SocketPath::parse).or(() -> configured).orElse(state.resolve("longshore.sock"));
+        Section shims = plugins.section(ConfigMigration.SHIMS);
+        Section debug = file.section("debug");
+        otherServers(debug);
         return new Config(
                 root,
                 state,
-                socket,
-                ttrpc,
-                metrics,
+                new Socket(address, owner(grpc, "uid"), owner(grpc, "gid")),
+                messages(grpc),
+                ttrpc(address),
+                plugins.section(ConfigMigration.METRICS).string("address").filter(text -> !text.isEmpty()),
                 logLevel(debug),
+                logFormat(debug),
+                file.bool("strict").orElse(false) || overrides.strict(),
                 file.integer("oom_score", -1000, 1000).orElse(0),
                 timeouts(),
-                proxyPlugins(state),
+                ProxyPluginReader.read(file.section("proxy_plugins"), state),
                 streamProcessors(),
                 gc(plugins.section(GC)),
                 sharing(plugins.section(METADATA)),
                 shims.parsed("socket_dir", Path::of).orElse(Config.DEFAULT_SOCKET_DIR),
                 shims.strings("env"),
-                diff(plugins.section(DIFF)),
-                file.strings("disabled_plugins"),
-                file.strings("required_plugins"));
+                differs(plugins.section(DIFF)),
+                plugins.section(DIFF).bool("sync_fs").orElse(false),
+                disabled(),
+                plugins("required_plugins"));
+    }
+
+    private List<String> disabled() {
+        List<String> disabled = plugins("disabled_plugins");
+        for (String uri : disabled) {
+            boolean builtIn = PluginTable.builtIn().contains(uri);
+            if (builtIn && !PluginTable.isOptional(uri)) {
+                file.problem("disabled_plugins", "names %s, which the daemon cannot do without".formatted(uri));
+            } else if (!builtIn) {
+                Nearest.of(uri, PluginTable.builtIn(), TYPOS)
+                        .ifPresent(near -> warnings.add(new ConfigProblem(
+                                file.place("disabled_plugins"),
+                                "there is no plugin %s to disable: did you mean %s?".formatted(uri, near))));
+            }
+        }
+        return disabled;
     }
 
     private static Path path(Optional<String> text, Path otherwise) {
         return text.map(Path::of).orElse(otherwise);
     }
 
-    private static int owner(Section newest, Section legacy, String key) {
-        return newest.integer(key, 0, Integer.MAX_VALUE)
-                .or(() -> legacy.integer(key, 0, Integer.MAX_VALUE))
-                .orElse(0);
+    private static int owner(Section section, String key) {
+        return section.integer(key, 0, Integer.MAX_VALUE).orElse(0);
+    }
+
+    private static MessageLimits messages(Section grpc) {
+        return new MessageLimits(
+                limit(grpc, "max_recv_message_size", MessageLimits.DEFAULT.received()),
+                limit(grpc, "max_send_message_size", MessageLimits.DEFAULT.sent()));
+    }
+
+    /** 0 stands for the default, as it does in containerd's files. */
+    private static int limit(Section section, String key, int otherwise) {
+        return section.integer(key, 0, Integer.MAX_VALUE)
+                .filter(size -> size > 0)
+                .orElse(otherwise);
+    }
+
+    /** Beside the gRPC socket, and its owner's, unless it is configured. */
+    private Socket ttrpc(Path grpcAddress) {
+        Section ttrpc = plugins.section(ConfigMigration.TTRPC);
+        return new Socket(
+                ttrpc.parsed("address", SocketPath::parse).orElse(Path.of(grpcAddress + ".ttrpc")),
+                owner(ttrpc, "uid"),
+                owner(ttrpc, "gid"));
+    }
+
+    /** What containerd can listen on beside its sockets. */
+    private void otherServers(Section debug) {
+        for (String id : List.of(ConfigMigration.DEBUG, ConfigMigration.GRPC_TCP)) {
+            Section server = plugins.section(id);
+            ofNoEffect(server, "address");
+            server.accept();
+        }
+        ofNoEffect(plugins.section(ConfigMigration.GRPC_METRICS), "grpc_histogram");
+        ofNoEffect(debug, "log_trace_id");
+        debug.integer("uid");
+        debug.integer("gid");
+        // What a container may be for is the shim's to say.
+        plugins.section(ConfigMigration.TASKS).strings("platforms");
+        file.section("grpc").accept();
+        file.section("ttrpc").accept();
+        file.section("metrics").accept();
     }
 
     private String logLevel(Section debug) {
@@ -163,56 +249,41 @@ final class ConfigReader {
         return level.orElse("info");
     }
 
+    private static String logFormat(Section debug) {
+        Optional<String> format = debug.string("format").filter(text -> !text.isEmpty());
+        if (format.isPresent() && !Config.LOG_FORMATS.contains(format.get())) {
+            debug.problem("format", "\"%s\" is neither text nor json".formatted(format.get()));
+        }
+        return format.orElse("text");
+    }
+
     private Map<String, Duration> timeouts() {
         Section section = file.section("timeouts");
         Map<String, Duration> timeouts = new LinkedHashMap<>();
-        section.allStrings()
-                .keySet()
-                .forEach(key -> section.duration(key).ifPresent(value -> timeouts.put(key, value)));
+        section.allStrings().keySet().forEach(key -> {
+            section.duration(key).ifPresent(value -> timeouts.put(key, value));
+            if (!TIMEOUTS.contains(key)) {
+                warnings.add(new ConfigProblem(
+                        section.place(key),
+                        "timeouts.\"%s\" is unknown%s"
+                                .formatted(
+                                        key,
+                                        Nearest.of(key, TIMEOUTS)
+                                                .map(near -> ": did you mean " + near + "?")
+                                                .orElse(""))));
+            }
+        });
         return timeouts;
     }
 
-    private List<ProxyPluginConfig> proxyPlugins(Path state) {
-        Map<String, Section> sections = file.section("proxy_plugins").sections();
-        if (sections.isEmpty()) {
-            return List.of(new ProxyPluginConfig(
-                    "overlayfs",
-                    ProxyPluginConfig.Type.SNAPSHOT,
-                    state.resolve("overlay.sock"),
-                    "",
-                    Map.of(),
-                    List.of("rebase"),
-                    ProxyPluginConfig.DEFAULT_TIMEOUT));
-        }
-        List<ProxyPluginConfig> plugins = new ArrayList<>();
-        sections.forEach((id, section) -> proxyPlugin(id, section).ifPresent(plugins::add));
-        return plugins;
-    }
-
-    private static Optional<ProxyPluginConfig> proxyPlugin(String id, Section section) {
-        Optional<ProxyPluginConfig.Type> type = section.parsed("type", ProxyPluginConfig.Type::parse);
-        Optional<Path> address = section.parsed("address", SocketPath::parse);
-        if (type.isEmpty() && section.string("type").isEmpty()) {
-            section.problem("type", "is required: snapshot, content, diff or sandbox");
-        }
-        if (address.isEmpty() && section.string("address").isEmpty()) {
-            section.problem("address", "is required: the path of the plugin's socket");
-        }
-        String platform = section.string("platform").orElse("");
-        Map<String, String> exports = section.section("exports").allStrings();
-        List<String> capabilities = section.strings("capabilities");
-        Optional<Duration> timeout = section.duration("timeout");
-        if (type.isEmpty() || address.isEmpty()) {
-            return Optional.empty();
-        }
-        return Optional.of(new ProxyPluginConfig(
-                id,
-                type.get(),
-                address.get(),
-                platform,
-                exports,
-                capabilities,
-                timeout.orElseGet(type.get()::defaultTimeout)));
+    /** Names of plugins: type and id. */
+    private List<String> plugins(String key) {
+        List<String> uris = file.strings(key);
+        uris.stream()
+                .filter(uri -> !uri.contains("."))
+                .forEach(uri -> file.problem(
+                        key, "\"%s\" is no plugin: write its type and id, io.containerd.x.v1.id".formatted(uri)));
+        return uris;
     }
 
     private Map<String, StreamProcessor> streamProcessors() {
@@ -242,9 +313,8 @@ final class ConfigReader {
                 section.duration("startup_delay").orElse(GcConfig.DEFAULT.startupDelay()));
     }
 
-    private static SharingPolicy sharing(Section section) {
-        // Of no effect here: every write is synced.
-        section.bool("no_sync");
+    private SharingPolicy sharing(Section section) {
+        ofNoEffect(section, "no_sync");
         return section.parsed("content_sharing_policy", text -> switch (text) {
                     case "shared" -> SharingPolicy.SHARED;
                     case "isolated" -> SharingPolicy.ISOLATED;
@@ -253,8 +323,34 @@ final class ConfigReader {
                 .orElse(SharingPolicy.SHARED);
     }
 
-    private static boolean diff(Section section) {
-        section.strings("default");
-        return section.bool("sync_fs").orElse(false);
+    private static List<String> differs(Section section) {
+        List<String> differs = section.strings("default");
+        return differs.isEmpty() ? List.of(Config.WALKING) : differs;
+    }
+
+    /** Warns of what the file says for containerd, that is nothing to this daemon. */
+    private void ofNoEffect(Section section, String... keys) {
+        for (String key : keys) {
+            section.read(key);
+            if (section.says(key)) {
+                warnings.add(new ConfigProblem(section.place(key), section.name(key) + " is of no effect here"));
+            }
+        }
+    }
+
+    /** Tables of plugins that containerd has compiled in, and this daemon has not. */
+    private void foreignPlugins() {
+        // All of them before any is taken as known, or one would be taken for another with typing errors.
+        List<String> foreign = plugins.unread().stream()
+                .filter(id -> id.startsWith("io.containerd."))
+                .filter(id -> plugins.nearest(id, TYPOS).isEmpty())
+                .toList();
+        for (String id : foreign) {
+            plugins.read(id);
+            if (plugins.says(id)) {
+                warnings.add(new ConfigProblem(
+                        plugins.place(id), "there is no plugin %s here: its table is of no effect".formatted(id)));
+            }
+        }
     }
 }

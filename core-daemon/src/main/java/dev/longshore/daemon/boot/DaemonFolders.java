@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -14,9 +15,13 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Where the parts of the daemon keep what they have, under {@code root} and {@code state}; names are containerd's. */
 record DaemonFolders(Path root, Path state) {
+
+    private static final Logger log = LoggerFactory.getLogger(DaemonFolders.class);
 
     private static final Set<PosixFilePermission> PRIVATE = PosixFilePermissions.fromString("rwx------");
 
@@ -73,8 +78,32 @@ record DaemonFolders(Path root, Path state) {
         return channel;
     }
 
+    /**
+     * Makes {@code folder}, or puts its mode right.
+     *
+     * @throws FailedPreconditionException if it is no folder, or belongs to another user, who could change what is in it
+     */
     private static void make(Path folder, Set<PosixFilePermission> mode) throws IOException {
-        Files.createDirectories(folder);
+        try {
+            Files.createDirectories(folder);
+        } catch (FileAlreadyExistsException e) {
+            throw new FailedPreconditionException(
+                    "%s is no folder: remove it, or choose another root or state".formatted(e.getFile()), e);
+        }
+        int owner = (Integer) Files.getAttribute(folder, "unix:uid");
+        int self = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+        if (owner != self && owner != 0) {
+            throw new FailedPreconditionException(
+                    "%s belongs to uid %d, and the daemon runs as uid %d: give it away (chown), or choose another root or state"
+                            .formatted(folder, owner, self));
+        }
+        Set<PosixFilePermission> before = Files.getPosixFilePermissions(folder);
+        if (before.contains(PosixFilePermission.GROUP_WRITE) || before.contains(PosixFilePermission.OTHERS_WRITE)) {
+            log.atWarn()
+                    .addKeyValue("folder", folder)
+                    .addKeyValue("mode", PosixFilePermissions.toString(before))
+                    .log("others could write to a folder of the daemon's: its mode is put right");
+        }
         Files.setPosixFilePermissions(folder, mode);
     }
 

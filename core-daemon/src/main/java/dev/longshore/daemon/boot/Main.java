@@ -10,17 +10,21 @@ import dev.longshore.sdk.log.Logging;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.slf4j.LoggerFactory;
 
 /** {@code longshored}: the core daemon. */
 public final class Main {
 
-    private static final Flags FLAGS = new Flags("longshored [flags] [config default|dump]")
+    private static final Flags FLAGS = new Flags("longshored [flags] [config default|dump|migrate]")
             .option("config", "FILE", "configuration (default " + Config.DEFAULT_FILE + ")")
             .option("address", "SOCKET", "where to listen, instead of what the configuration says")
             .option("root", "DIR", "for what must survive, instead of what the configuration says")
             .option("state", "DIR", "for what need not, instead of what the configuration says")
-            .option("log-level", "LEVEL", "trace, debug, info, warn or error");
+            .option("log-level", "LEVEL", "trace, debug, info, warn or error")
+            .option("strict", "", "end on what is unknown or of no effect in the configuration, instead of warning");
+
+    private static final Set<List<String>> PRINT = Set.of(List.of("config", "dump"), List.of("config", "migrate"));
 
     private Main() {}
 
@@ -55,15 +59,20 @@ public final class Main {
         ConfigReader.Result read = ConfigReader.read(
                 flags.value("config").map(Path::of),
                 new ConfigReader.Overrides(
-                        flags.value("address"), flags.value("root"), flags.value("state"), flags.value("log-level")));
-        if (flags.arguments().equals(List.of("config", "dump"))) {
+                        flags.value("address"),
+                        flags.value("root"),
+                        flags.value("state"),
+                        flags.value("log-level"),
+                        flags.has("strict")));
+        if (PRINT.contains(flags.arguments())) {
+            read.warnings().forEach(System.err::println);
             System.out.print(ConfigText.of(read.config()));
             return;
         }
         if (!flags.arguments().isEmpty()) {
             throw flags.unexpected();
         }
-        Logging.configure(read.config().logLevel());
+        Logging.configure(read.config().logLevel(), read.config().logFormat().equals("json"));
         for (ConfigProblem warning : read.warnings()) {
             LoggerFactory.getLogger(Main.class).warn("configuration: {}", warning);
         }

@@ -2,8 +2,15 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.plugin.Plugin;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
-import java.util.ArrayList;
+import dev.longshore.sdk.context.Deadline;
+import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.errors.UnavailableException;
+import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The plugins as clients see them: what is built in, under containerd's names, and what is connected. */
 final class PluginTable {
@@ -11,6 +18,10 @@ final class PluginTable {
     private static final String SERVICE = "io.containerd.service.v1";
     private static final String GRPC = "io.containerd.grpc.v1";
     private static final String METADATA = "io.containerd.metadata.v1";
+
+    /** Those of the built-in ones that the rest can do without, beside the services. */
+    private static final Set<String> OPTIONAL = Set.of(
+            "io.containerd.gc.v1.scheduler", "io.containerd.differ.v1.walking", "io.containerd.content.v1.content");
 
     private static final List<Plugin> BUILT_IN = List.of(
             Plugin.builtIn("io.containerd.event.v1", "exchange"),
@@ -37,14 +48,45 @@ final class PluginTable {
             Plugin.builtIn(GRPC, "version"));
 
     private final ProxyPlugins proxied;
+    private final Set<String> disabled;
 
-    PluginTable(ProxyPlugins proxied) {
+    /** @param disabled by type and id */
+    PluginTable(ProxyPlugins proxied, Collection<String> disabled) {
         this.proxied = proxied;
+        this.disabled = Set.copyOf(disabled);
+    }
+
+    /** The built-in plugins, by type and id. */
+    static Set<String> builtIn() {
+        return BUILT_IN.stream().map(Plugin::uri).collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** Whether the daemon works without the built-in plugin {@code uri}. */
+    static boolean isOptional(String uri) {
+        return OPTIONAL.contains(uri) || uri.startsWith(GRPC + ".");
     }
 
     List<Plugin> plugins() {
-        List<Plugin> plugins = new ArrayList<>(BUILT_IN);
-        plugins.addAll(proxied.describe());
-        return plugins;
+        return Stream.concat(BUILT_IN.stream(), proxied.describe().stream())
+                .filter(plugin -> !disabled.contains(plugin.uri()))
+                .toList();
+    }
+
+    /**
+     * Returns when all of these plugins can be used.
+     *
+     * @throws FailedPreconditionException if there is none of that name
+     * @throws UnavailableException if one cannot be used within {@code patience}
+     */
+    void require(List<String> uris, Duration patience) {
+        Deadline deadline = Deadline.after(patience);
+        for (String uri : uris) {
+            if (plugins().stream().noneMatch(plugin -> plugin.uri().equals(uri))) {
+                throw new FailedPreconditionException(
+                        "required plugin %s is not there: take it out of required_plugins, or configure it"
+                                .formatted(uri));
+            }
+            proxied.require(uri, deadline);
+        }
     }
 }

@@ -26,7 +26,7 @@ final class RuntimeSettings {
                 folders.tasksState(),
                 folders.tasksRoot(),
                 config.grpc().address().toString(),
-                config.ttrpcAddress().toString(),
+                config.ttrpc().address().toString(),
                 bin.map(folder -> folder.resolve("longshored").toString()).orElse("longshored"),
                 path(environment.getOrDefault("PATH", "")),
                 bin,

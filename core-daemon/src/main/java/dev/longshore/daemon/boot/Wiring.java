@@ -10,6 +10,7 @@ import dev.longshore.daemon.metadata.MetadataContentStore;
 import dev.longshore.daemon.metadata.MetadataSnapshotter;
 import dev.longshore.daemon.metadata.MetadataStore;
 import dev.longshore.daemon.metrics.Metrics;
+import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
 import dev.longshore.daemon.runtime.TaskRuntime;
 import dev.longshore.daemon.service.ContainersService;
@@ -27,6 +28,7 @@ import dev.longshore.daemon.service.PublishingSnapshotter;
 import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
 import dev.longshore.sdk.content.ContentStore;
+import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.socket.SystemdNotifier;
@@ -34,6 +36,7 @@ import dev.longshore.transport.serve.ContentService;
 import dev.longshore.transport.serve.DiffService;
 import dev.longshore.transport.serve.SnapshotsService;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -49,6 +52,9 @@ final class Wiring implements AutoCloseable {
 
     /** Of containerd's API, as clients compare it, and of this daemon. */
     static final String VERSION = "2.3.0+longshore.0.1.0";
+
+    /** For plugins without which the daemon is not to start, and which may be starting beside it. */
+    private static final Duration REQUIRED_PATIENCE = Duration.ofSeconds(30);
 
     private static final Logger log = LoggerFactory.getLogger(Wiring.class);
 
@@ -70,6 +76,7 @@ final class Wiring implements AutoCloseable {
 
     private void wire(Map<String, String> environment) throws IOException {
         Clock clock = Clock.systemUTC();
+        OomScore.set(config.oomScore());
         DaemonFolders folders = new DaemonFolders(config.root(), config.state());
         closing.add(folders.open());
 
@@ -80,10 +87,10 @@ final class Wiring implements AutoCloseable {
         Metrics metrics = closing.add(Metrics.open(config.metricsAddress()));
 
         // Backends: whatever the configuration names, and the built-in content store unless it names one.
-        ProxyPlugins plugins = closing.add(new ProxyPlugins(config.proxyPlugins(), clock, metrics.registry()));
+        ProxyPlugins plugins = closing.add(new ProxyPlugins(enabledPlugins(), clock, metrics.registry()));
         ContentStore contentBackend = plugins.contentStore().isPresent()
                 ? plugins.contentStore().get()
-                : new LocalContentStore(folders.content(), clock);
+                : new LocalContentStore(localContent(folders), clock);
 
         // Metadata over the backends. Writes tell the garbage collector, which is made of them.
         GcTrigger gcTrigger = new GcTrigger();
@@ -121,36 +128,62 @@ final class Wiring implements AutoCloseable {
         snapshotters.forEach(
                 (name, snapshotter) -> served.put(name, new PublishingSnapshotter(name, snapshotter, events)));
         EventsService eventsService = new EventsService(exchange, tasks::observe);
-        PluginTable table = new PluginTable(plugins);
-        GrpcServices services = new GrpcServices(metrics.registry())
-                .add(new VersionService(VERSION))
-                .add(new NamespacesService(metadata.namespaces(), events))
-                .add(new LeasesService(metadata.leases(), gc::collect))
-                .add(new ContentService(new PublishingContentStore(content, events)))
-                .add(new ImagesService(metadata.images(), events, gc::collect))
-                .add(new SnapshotsService(name -> snapshotter(served, name)))
-                .add(new DiffService(
-                        List.of(new WalkingApplier(content, folders.mounts())),
-                        List.of(new WalkingComparer(content, folders.mounts())),
-                        config.syncFs()))
-                .add(new ContainersService(metadata.containers(), events))
-                .add(new TasksService(tasks, metadata.containers()))
-                .add(eventsService)
-                .add(new IntrospectionService(
-                        table::plugins,
-                        new ServerIdentity(
-                                folders.readOrMakeUuid(),
-                                ProcessHandle.current().pid(),
-                                PidNamespace.inode()),
-                        (context, options) -> {
-                            throw new NotFoundException("runtime");
-                        }));
+        PluginTable table = new PluginTable(plugins, config.disabledPlugins());
+        GrpcServices services = new GrpcServices(metrics.registry(), config.disabledPlugins())
+                .add("version", new VersionService(VERSION))
+                .add("namespaces", new NamespacesService(metadata.namespaces(), events))
+                .add("leases", new LeasesService(metadata.leases(), gc::collect))
+                .add("content", new ContentService(new PublishingContentStore(content, events)))
+                .add("images", new ImagesService(metadata.images(), events, gc::collect))
+                .add("snapshots", new SnapshotsService(name -> snapshotter(served, name)))
+                .add(
+                        "diff",
+                        new DiffService(
+                                List.of(new WalkingApplier(content, folders.mounts())),
+                                List.of(new WalkingComparer(content, folders.mounts())),
+                                config.syncFs()))
+                .add("containers", new ContainersService(metadata.containers(), events))
+                .add("tasks", new TasksService(tasks, metadata.containers()))
+                .add("events", eventsService)
+                .add(
+                        "introspection",
+                        new IntrospectionService(
+                                table::plugins,
+                                new ServerIdentity(
+                                        folders.readOrMakeUuid(),
+                                        ProcessHandle.current().pid(),
+                                        PidNamespace.inode()),
+                                (context, options) -> {
+                                    throw new NotFoundException("runtime");
+                                }));
 
         // Sockets, last: who can connect can use everything.
-        closing.add(eventsService.listen(config.ttrpcAddress()));
+        closing.add(eventsService.listen(
+                config.ttrpc().address(), config.ttrpc().uid(), config.ttrpc().gid()));
+        table.require(config.requiredPlugins(), REQUIRED_PATIENCE);
         closing.add(services.listen(
-                config.grpc().address(), config.grpc().uid(), config.grpc().gid()));
-        gc.start();
+                config.grpc().address(),
+                config.grpc().uid(),
+                config.grpc().gid(),
+                config.messages().received(),
+                config.messages().sent()));
+        if (!config.disabledPlugins().contains("io.containerd.gc.v1.scheduler")) {
+            gc.start();
+        }
+    }
+
+    private List<ProxyPluginConfig> enabledPlugins() {
+        return config.proxyPlugins().stream()
+                .filter(plugin -> !config.disabledPlugins().contains(plugin.uri()))
+                .toList();
+    }
+
+    private Path localContent(DaemonFolders folders) {
+        if (config.disabledPlugins().contains("io.containerd.content.v1.content")) {
+            throw new FailedPreconditionException("the built-in content store is disabled, and no other is configured:"
+                    + " add one of type content under [proxy_plugins]");
+        }
+        return folders.content();
     }
 
     private static Snapshotter snapshotter(Map<String, Snapshotter> snapshotters, String name) {

@@ -36,6 +36,11 @@ public record Plugin(
         return new Plugin(type, id, List.of(requires), List.of(), Map.of(), List.of(), Optional::empty);
     }
 
+    /** Its type and id, as configurations name plugins. */
+    public String uri() {
+        return type + "." + id;
+    }
+
     /** What filters see of it. */
     public Fields fields() {
         return path -> switch (path.getFirst()) {

@@ -35,9 +35,6 @@ import java.util.function.Supplier;
  */
 final class ProxyPlugin {
 
-    /** Calls under way at one plugin. */
-    private static final int MAX_CALLS = 128;
-
     /** For so long after it went away, a plugin is taken to be restarting. */
     private static final Duration RESTART = Duration.ofSeconds(30);
 
@@ -51,7 +48,7 @@ final class ProxyPlugin {
     private final PluginMetrics metrics;
     private final Clock clock;
     private final PluginProbe probe;
-    private final Semaphore calls = new Semaphore(MAX_CALLS);
+    private final Semaphore calls;
 
     /** @param connection closed by who opened it; plugins at one address share it */
     ProxyPlugin(ProxyPluginConfig config, PluginConnection connection, PluginMetrics metrics, Clock clock) {
@@ -60,7 +57,8 @@ final class ProxyPlugin {
         this.metrics = metrics;
         this.clock = clock;
         this.probe = new PluginProbe(config, connection, clock);
-        metrics.watch(config.id(), () -> health().state(), () -> MAX_CALLS - calls.availablePermits());
+        this.calls = new Semaphore(config.maxInflight());
+        metrics.watch(config.id(), () -> health().state(), () -> config.maxInflight() - calls.availablePermits());
     }
 
     ProxyPluginConfig config() {
@@ -104,7 +102,7 @@ final class ProxyPlugin {
         reach(context);
         if (!calls.tryAcquire()) {
             throw new ResourceExhaustedException(config.describe(
-                    "has %d calls under way, which is the limit: try again later".formatted(MAX_CALLS)));
+                    "has %d calls under way, which is the limit: try again later".formatted(config.maxInflight())));
         }
         try {
             return named(() -> call.apply(context.within(config.timeout())));
@@ -130,6 +128,18 @@ final class ProxyPlugin {
             throw refused(health);
         }
         health = await(context.within(PATIENCE).deadline());
+        if (health.state() != PluginHealth.State.SERVING) {
+            throw refused(health);
+        }
+    }
+
+    /**
+     * Waits until it can be used.
+     *
+     * @throws UnavailableException if it cannot by then
+     */
+    void require(Deadline deadline) {
+        PluginHealth health = await(deadline);
         if (health.state() != PluginHealth.State.SERVING) {
             throw refused(health);
         }

@@ -12,6 +12,8 @@ import java.util.Map;
  * @param address of its socket
  * @param platform e.g. {@code linux/amd64}; empty for this machine's
  * @param timeout the longest that one call may take; of content, one message of a stream
+ * @param healthInterval between two questions whether it is well, while it is
+ * @param maxInflight calls under way at a time; more are refused
  */
 public record ProxyPluginConfig(
         String id,
@@ -20,7 +22,13 @@ public record ProxyPluginConfig(
         String platform,
         Map<String, String> exports,
         List<String> capabilities,
-        Duration timeout) {
+        Duration timeout,
+        Duration healthInterval,
+        int maxInflight) {
+
+    public static final Duration DEFAULT_HEALTH_INTERVAL = Duration.ofSeconds(3);
+
+    public static final int DEFAULT_MAX_INFLIGHT = 128;
 
     /** Long enough for a snapshotter that scans a big container; a client's deadline may be shorter. */
     public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
@@ -73,6 +81,31 @@ public record ProxyPluginConfig(
         if (timeout.isNegative() || timeout.isZero()) {
             throw new InvalidArgumentException("timeout of proxy plugin %s must be above 0".formatted(id));
         }
+        if (healthInterval.isNegative() || healthInterval.isZero()) {
+            throw new InvalidArgumentException("health interval of proxy plugin %s must be above 0".formatted(id));
+        }
+        if (maxInflight < 1) {
+            throw new InvalidArgumentException("max_inflight of proxy plugin %s must be above 0".formatted(id));
+        }
+    }
+
+    /** A plugin of which nothing is said but where it is. */
+    public ProxyPluginConfig(String id, Type type, Path address) {
+        this(
+                id,
+                type,
+                address,
+                "",
+                Map.of(),
+                List.of(),
+                type.defaultTimeout(),
+                DEFAULT_HEALTH_INTERVAL,
+                DEFAULT_MAX_INFLIGHT);
+    }
+
+    /** Its type and id, as containerd names plugins. */
+    public String uri() {
+        return type.pluginType() + "." + id;
     }
 
     /** A message about the plugin, naming it. */

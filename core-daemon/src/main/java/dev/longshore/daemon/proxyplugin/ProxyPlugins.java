@@ -2,9 +2,11 @@ package dev.longshore.daemon.proxyplugin;
 
 import dev.longshore.daemon.plugin.Plugin;
 import dev.longshore.sdk.content.ContentStore;
+import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.diff.Applier;
 import dev.longshore.sdk.diff.Comparer;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.transport.grpc.UnixChannels;
 import dev.longshore.transport.proxy.PluginConnection;
@@ -96,6 +98,18 @@ public final class ProxyPlugins implements AutoCloseable {
         of(ProxyPluginConfig.Type.DIFF)
                 .forEach(plugin -> comparers.put(plugin.config().id(), new GuardedDiffer(plugin)));
         return comparers;
+    }
+
+    /**
+     * Waits until the plugin can be used, if it is one of these.
+     *
+     * @param uri its type and id
+     * @throws UnavailableException if it cannot be used by then
+     */
+    public void require(String uri, Deadline deadline) {
+        plugins.stream()
+                .filter(plugin -> plugin.config().uri().equals(uri))
+                .forEach(plugin -> plugin.require(deadline));
     }
 
     /** How each plugin is, by name. */

@@ -11,6 +11,7 @@ import dev.longshore.daemon.event.Subscription;
 import dev.longshore.sdk.errors.CanceledException;
 import dev.longshore.transport.grpc.CallContexts;
 import dev.longshore.transport.grpc.Unary;
+import dev.longshore.transport.grpc.UnixServer.SocketFile;
 import dev.longshore.ttrpc.TtrpcServer;
 import dev.longshore.ttrpc.TtrpcService;
 import io.grpc.Context;
@@ -95,16 +96,18 @@ public final class EventsService extends EventsGrpc.EventsImplBase {
     }
 
     /**
-     * Serves {@link #ttrpc} on {@code socket}, for processes of the daemon's own user.
+     * Serves {@link #ttrpc} on {@code socket}, for processes of one user.
      *
      * @return to be closed to stop
      */
-    public AutoCloseable listen(Path socket) throws IOException {
-        // Nobody but this daemon, which holds the lock on its folders, listens there.
+    public AutoCloseable listen(Path socket, int uid, int gid) throws IOException {
+        SocketFile.requireFree(socket);
         Files.deleteIfExists(socket);
         ServerSocketChannel listener =
                 ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(socket), 1024);
         Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+        Files.setAttribute(socket, "unix:uid", uid);
+        Files.setAttribute(socket, "unix:gid", gid);
         TtrpcServer server = TtrpcServer.start(listener, List.of(ttrpc()));
         return () -> {
             server.close();

@@ -69,7 +69,16 @@ class ProxyPluginsIT {
     }
 
     private ProxyPluginConfig config(String id, Duration timeout) {
-        return new ProxyPluginConfig(id, ProxyPluginConfig.Type.SNAPSHOT, socket(id), "", Map.of(), List.of(), timeout);
+        return new ProxyPluginConfig(
+                id,
+                ProxyPluginConfig.Type.SNAPSHOT,
+                socket(id),
+                "",
+                Map.of(),
+                List.of(),
+                timeout,
+                ProxyPluginConfig.DEFAULT_HEALTH_INTERVAL,
+                ProxyPluginConfig.DEFAULT_MAX_INFLIGHT);
     }
 
     private ProxyPlugins plugins(ProxyPluginConfig... configs) {
@@ -268,22 +277,8 @@ class ProxyPluginsIT {
 
     @Test
     void twoContentStoresAreRefused() {
-        ProxyPluginConfig one = new ProxyPluginConfig(
-                "one",
-                ProxyPluginConfig.Type.CONTENT,
-                socket("one"),
-                "",
-                Map.of(),
-                List.of(),
-                ProxyPluginConfig.DEFAULT_TIMEOUT);
-        ProxyPluginConfig two = new ProxyPluginConfig(
-                "two",
-                ProxyPluginConfig.Type.CONTENT,
-                socket("two"),
-                "",
-                Map.of(),
-                List.of(),
-                ProxyPluginConfig.DEFAULT_TIMEOUT);
+        ProxyPluginConfig one = new ProxyPluginConfig("one", ProxyPluginConfig.Type.CONTENT, socket("one"));
+        ProxyPluginConfig two = new ProxyPluginConfig("two", ProxyPluginConfig.Type.CONTENT, socket("two"));
         assertThatThrownBy(() -> plugins(one, two))
                 .isInstanceOf(InvalidArgumentException.class)
                 .hasMessageContaining("one")

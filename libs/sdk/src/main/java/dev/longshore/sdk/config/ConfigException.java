@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 public final class ConfigException extends Exception {
 
     public ConfigException(List<ConfigProblem> problems) {
-        super(problems.stream().map(ConfigProblem::toString).collect(Collectors.joining("\n")));
+        super(problems.stream().map(ConfigProblem::toString).distinct().collect(Collectors.joining("\n")));
     }
 
     public ConfigException(String message) {

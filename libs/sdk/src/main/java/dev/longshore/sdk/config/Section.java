@@ -21,6 +21,10 @@ import org.tomlj.TomlTable;
 public final class Section {
 
     private final String path;
+
+    /** Of the table's header; for a table that is not there, of what it would be in. */
+    private final String place;
+
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final List<ConfigProblem> problems;
     private final TreeSet<String> asked = new TreeSet<>();
@@ -29,29 +33,48 @@ public final class Section {
     /** @param value a {@link Section}, a list, or a scalar of TOML */
     private record Entry(Object value, String place) {}
 
-    private Section(String path, List<ConfigProblem> problems) {
+    /** What becomes of a value that a later file has too. */
+    public enum Merge {
+        /** Lists are joined without doubles; of scalars the later one counts unless it is empty, 0 or false. */
+        JOIN,
+        /** The later value counts, whatever it is. */
+        REPLACE,
+        /** The tables in this one are not merged: a later one takes the place of the whole. */
+        REPLACE_TABLES
+    }
+
+    private Section(String path, String place, List<ConfigProblem> problems) {
         this.path = path;
+        this.place = place;
         this.problems = problems;
     }
 
-    /** A section without anything in it. */
-    public static Section empty(List<ConfigProblem> problems) {
-        return new Section("", problems);
+    /**
+     * A section without anything in it.
+     *
+     * @param place for the problem that something is missing in it
+     */
+    public static Section empty(String place, List<ConfigProblem> problems) {
+        return new Section("", place, problems);
     }
 
     /** @param file for the places of problems */
-    static Section of(TomlTable table, String file, String path, List<ConfigProblem> problems) {
-        Section section = new Section(path, problems);
+    static Section of(TomlTable table, String file, List<ConfigProblem> problems) {
+        return of(table, file, "", file + ":1:1", problems);
+    }
+
+    private static Section of(
+            TomlTable table, String file, String path, String tablePlace, List<ConfigProblem> problems) {
+        Section section = new Section(path, tablePlace, problems);
         for (String key : table.keySet()) {
             Object value = table.get(List.of(key));
             TomlPosition position = table.inputPositionOf(List.of(key));
             String place = position == null ? file : "%s:%d:%d".formatted(file, position.line(), position.column());
-            String inner = path.isEmpty() ? key : path + "." + key;
             section.entries.put(
                     key,
                     new Entry(
                             switch (value) {
-                                case TomlTable nested -> of(nested, file, inner, problems);
+                                case TomlTable nested -> of(nested, file, section.name(key), place, problems);
                                 case TomlArray array -> array.toList();
                                 case null -> "";
                                 default -> value;
@@ -62,22 +85,114 @@ public final class Section {
     }
 
     /**
-     * Adds what {@code other} has: tables are merged, lists are joined without doubles, and anything else of the other
-     * takes the place of ours.
+     * Adds what {@code other}, a later file, has.
+     *
+     * @param rules for the tables directly in this one, by their names; {@link Merge#JOIN} for the others and for this one
      */
-    void merge(Section other) {
-        other.entries.forEach((key, theirs) -> {
-            Entry ours = entries.get(key);
-            if (ours != null && ours.value instanceof Section section && theirs.value instanceof Section added) {
-                section.merge(added);
-            } else if (ours != null && ours.value instanceof List<?> list && theirs.value instanceof List<?> added) {
-                List<Object> joined = new ArrayList<>(list);
-                added.stream().filter(item -> !joined.contains(item)).forEach(joined::add);
-                entries.put(key, new Entry(joined, theirs.place));
-            } else {
-                entries.put(key, theirs);
-            }
-        });
+    void merge(Section other, Map<String, Merge> rules) {
+        other.entries.forEach((key, theirs) -> merge(key, theirs, rules.getOrDefault(key, Merge.JOIN)));
+    }
+
+    private void merge(String key, Entry theirs, Merge rule) {
+        Entry ours = entries.get(key);
+        if (ours == null) {
+            entries.put(key, theirs);
+        } else if (ours.value instanceof Section section && theirs.value instanceof Section added) {
+            added.entries.forEach((name, value) -> {
+                if (rule == Merge.REPLACE_TABLES) {
+                    section.entries.put(name, value);
+                } else {
+                    section.merge(name, value, rule);
+                }
+            });
+        } else if (rule == Merge.JOIN && ours.value instanceof List<?> list && theirs.value instanceof List<?> added) {
+            List<Object> joined = new ArrayList<>(list);
+            added.stream().filter(item -> !joined.contains(item)).forEach(joined::add);
+            entries.put(key, new Entry(joined, theirs.place));
+        } else if (rule != Merge.JOIN || !isZero(theirs.value)) {
+            entries.put(key, theirs);
+        }
+    }
+
+    /** What stands for nothing in containerd's files. */
+    private static boolean isZero(Object value) {
+        return value.equals("")
+                || value.equals(0L)
+                || value.equals(0.0)
+                || value.equals(false)
+                || (value instanceof List<?> list && list.isEmpty())
+                || (value instanceof Section section && section.entries.isEmpty());
+    }
+
+    /** Where {@code key} is, or where it is missing. */
+    public String place(String key) {
+        Entry entry = entries.get(key);
+        return entry == null ? place : entry.place;
+    }
+
+    public boolean has(String key) {
+        return entries.containsKey(key);
+    }
+
+    /** Whether there is a value of that name that says something: not empty, 0 or false. */
+    public boolean says(String key) {
+        Entry entry = entries.get(key);
+        return entry != null && !isZero(entry.value);
+    }
+
+    /** Takes {@code key} as known, whatever its value. */
+    public void read(String key) {
+        asked.add(key);
+    }
+
+    /** The keys that nobody has asked for yet. */
+    public List<String> unread() {
+        return entries.keySet().stream().filter(key -> !asked.contains(key)).toList();
+    }
+
+    /** The known key that is {@code most} edits away from {@code key}, or fewer. */
+    public Optional<String> nearest(String key, int most) {
+        return Nearest.of(key, asked, most);
+    }
+
+    /**
+     * Moves the value of {@code key} into the table {@code target}, which is made if need be, unless the table has it
+     * already. A problem with the value still has the place where it was written.
+     */
+    public void move(String key, Section target, String newKey) {
+        Entry entry = entries.remove(key);
+        if (entry != null) {
+            target.entries.putIfAbsent(
+                    newKey,
+                    entry.value instanceof Section section
+                            ? new Entry(section.renamed(target.name(newKey), problems), entry.place)
+                            : entry);
+        }
+    }
+
+    public void remove(String key) {
+        entries.remove(key);
+    }
+
+    /** Sets what a file of an older version says in other words. */
+    public void set(String key, List<String> value, String writtenAt) {
+        entries.putIfAbsent(key, new Entry(value, writtenAt));
+    }
+
+    private Section renamed(String newPath, List<ConfigProblem> sharedProblems) {
+        Section copy = new Section(newPath, place, sharedProblems);
+        entries.forEach((key, entry) -> copy.entries.put(
+                key,
+                entry.value instanceof Section section
+                        ? new Entry(section.renamed(copy.name(key), sharedProblems), entry.place)
+                        : entry));
+        return copy;
+    }
+
+    /** The table of that name, made if there is none; an empty one that is not kept if the name is that of a value. */
+    public Section make(String key) {
+        Entry entry = entries.computeIfAbsent(key, name -> new Entry(new Section(name(name), place, problems), place));
+        return entry.value instanceof Section section ? section : new Section(name(key), entry.place, problems);
     }
 
     private <T> Optional<T> value(String key, Class<T> type, String kind) {
@@ -166,7 +281,7 @@ public final class Section {
         return askedSections.computeIfAbsent(
                 key,
                 name -> value(name, Section.class, "a table")
-                        .orElseGet(() -> new Section(path + "." + name, problems)));
+                        .orElseGet(() -> new Section(name(name), place(name), problems)));
     }
 
     /** All tables in this one, by their names, of which any are known. */
@@ -198,9 +313,7 @@ public final class Section {
 
     /** Notes that the value of {@code key} is wrong. */
     public void problem(String key, String message) {
-        Entry entry = entries.get(key);
-        String name = path.isEmpty() ? key : path + "." + key;
-        problems.add(new ConfigProblem(entry == null ? path : entry.place, name + " " + message));
+        problems.add(new ConfigProblem(place(key), name(key) + " " + message));
     }
 
     /** The keys, here and below, that nobody asked for. To be called when everything was read. */
@@ -216,8 +329,10 @@ public final class Section {
         return unknown;
     }
 
-    private String name(String key) {
-        return path.isEmpty() ? key : path + "." + key;
+    /** The key with the tables that it is in, as TOML would have it. */
+    public String name(String key) {
+        String quoted = key.matches("[A-Za-z0-9_-]+") ? key : "\"" + key + "\"";
+        return path.isEmpty() ? quoted : path + "." + quoted;
     }
 
     private String suggestion(String key) {

@@ -11,7 +11,11 @@ public final class Nearest {
 
     /** The known word with the fewest edits from {@code word}, if those are few for its length. */
     public static Optional<String> of(String word, Collection<String> known) {
-        int most = Math.max(1, word.length() / 3);
+        return of(word, known, Math.max(1, word.length() / 3));
+    }
+
+    /** The known word with the fewest edits from {@code word}, {@code most} of them. */
+    public static Optional<String> of(String word, Collection<String> known, int most) {
         return known.stream()
                 .filter(candidate -> distance(word, candidate) <= most)
                 .min(Comparator.comparingInt(candidate -> distance(word, candidate)));

@@ -29,6 +29,19 @@ public final class Logging {
         set("log.io.grpc", "warn");
     }
 
+    /**
+     * To be called first thing in {@code main}, before any logger is made.
+     *
+     * @param level one of {@link #LEVELS}
+     * @param json whether each line is to be an object of JSON
+     */
+    public static void configure(String level, boolean json) {
+        configure(level);
+        if (json) {
+            System.setErr(new JsonLines(System.err));
+        }
+    }
+
     private static void set(String key, String value) {
         if (System.getProperty(PREFIX + key) == null) {
             System.setProperty(PREFIX + key, value);
