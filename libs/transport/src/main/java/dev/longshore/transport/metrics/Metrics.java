@@ -1,4 +1,4 @@
-package dev.longshore.daemon.metrics;
+package dev.longshore.transport.metrics;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
@@ -21,7 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** Where the parts of the daemon put what they measure. It is served at {@code /v1/metrics} if an address is configured. */
+/** Where the parts of a program put what they measure. It is served at {@code /v1/metrics} if an address is configured. */
 public final class Metrics implements AutoCloseable {
 
     private static final String PATH = "/v1/metrics";
@@ -58,7 +58,7 @@ public final class Metrics implements AutoCloseable {
     }
 
     /** The port that is listened on; empty if none is. */
-    Optional<Integer> port() {
+    public Optional<Integer> port() {
         return endpoint.map(open -> open.server.getAddress().getPort());
     }
 
