@@ -5,7 +5,8 @@ import dev.longshore.sdk.flag.Flags;
 import dev.longshore.sdk.flag.Flags.Parsed;
 import dev.longshore.sdk.flag.Flags.UsageException;
 import dev.longshore.sdk.log.Logging;
-import dev.longshore.transport.grpc.SocketPath;
+import dev.longshore.transport.serve.ServeOptions;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -14,14 +15,14 @@ import java.util.stream.Stream;
  * What the command line says; the words are those of containerd's section {@code
  * [plugins."io.containerd.snapshotter.v1.overlayfs"]}.
  *
- * @param address the socket to serve on
+ * @param serve where and for whom
  * @param root absolute, where snapshots are kept
  * @param mountOptions of each overlay mount
  * @param upperdirLabel see {@link OverlayOptions}
  * @param syncRemove see {@link OverlayOptions#removeAtOnce}
  */
 record Config(
-        Path address,
+        ServeOptions serve,
         Path root,
         List<String> mountOptions,
         boolean upperdirLabel,
@@ -47,8 +48,7 @@ record Config(
     }
 
     static Flags flags() {
-        return new Flags("longshore-snapshotter-overlay --address SOCKET --root DIR [flags]")
-                .option("address", "SOCKET", "unix socket to serve on")
+        return ServeOptions.flags(new Flags("longshore-snapshotter-overlay --address SOCKET --root DIR [flags]"))
                 .option("root", "DIR", "where snapshots are kept")
                 .option("mount-options", "A,B", "more options of each overlay mount")
                 .option("upperdir-label", "", "label snapshots with the folder of their files")
@@ -62,13 +62,13 @@ record Config(
      * @throws UsageException if a flag is missing
      * @throws InvalidArgumentException if a value is not one
      */
-    static Config of(Parsed flags) throws UsageException {
+    static Config of(Parsed flags) throws UsageException, IOException {
         if (!flags.arguments().isEmpty()) {
             throw new InvalidArgumentException(
                     "unexpected argument " + flags.arguments().getFirst());
         }
         return new Config(
-                SocketPath.parse(flags.require("address")),
+                ServeOptions.of(flags),
                 Path.of(flags.require("root")).toAbsolutePath().normalize(),
                 Stream.of(flags.value("mount-options").orElse("").split(","))
                         .filter(option -> !option.isEmpty())

@@ -30,7 +30,7 @@ public final class Main {
             }
             Config config = Config.of(parsed);
             Logging.configure(config.logLevel());
-            new Wiring(config, System.getenv()).serveUntilTold();
+            new Wiring(config).serve();
         } catch (UsageException e) {
             fail(2, e.getMessage() + "\n" + flags.help());
         } catch (ContainerdException e) {

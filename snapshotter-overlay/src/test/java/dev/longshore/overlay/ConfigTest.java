@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.flag.Flags.UsageException;
+import dev.longshore.transport.serve.ServeOptions;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -15,7 +17,12 @@ final class ConfigTest {
     void defaultsAreContainerds() throws Exception {
         assertThat(parse("--address", "unix:///run/overlay.sock", "--root", "/var/lib/overlay"))
                 .isEqualTo(new Config(
-                        Path.of("/run/overlay.sock"), Path.of("/var/lib/overlay"), List.of(), false, false, "info"));
+                        ServeOptions.of(Path.of("/run/overlay.sock")),
+                        Path.of("/var/lib/overlay"),
+                        List.of(),
+                        false,
+                        false,
+                        "info"));
     }
 
     @Test
@@ -28,7 +35,7 @@ final class ConfigTest {
                         "--sync-remove",
                         "--log-level=debug"))
                 .isEqualTo(new Config(
-                        Path.of("/run/o.sock"),
+                        ServeOptions.of(Path.of("/run/o.sock")),
                         Path.of("/var/o"),
                         List.of("volatile", "index=on"),
                         true,
@@ -68,7 +75,7 @@ final class ConfigTest {
                 .hasMessageContaining("more");
     }
 
-    private static Config parse(String... arguments) throws UsageException {
+    private static Config parse(String... arguments) throws UsageException, IOException {
         return Config.of(Config.flags().parse(List.of(arguments)));
     }
 }

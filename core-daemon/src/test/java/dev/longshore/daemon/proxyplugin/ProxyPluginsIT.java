@@ -17,7 +17,9 @@ import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.snapshot.Usage;
 import dev.longshore.transport.grpc.UnixServer;
 import dev.longshore.transport.grpc.UnixServer.SocketFile;
+import dev.longshore.transport.serve.Backend;
 import dev.longshore.transport.serve.PluginServer;
+import dev.longshore.transport.serve.ServeOptions;
 import dev.longshore.transport.serve.SnapshotsService;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -92,7 +94,7 @@ class ProxyPluginsIT {
     }
 
     private PluginServer serve(String id, Snapshotter snapshotter) throws IOException {
-        return open(PluginServer.start(socket(id), Map.of(), new SnapshotsService(name -> snapshotter)));
+        return open(PluginServer.start(ServeOptions.of(socket(id)), Backend.of(snapshotter)));
     }
 
     /** A listener that nobody accepts from: connections are made, and nothing is ever said. */

@@ -69,6 +69,12 @@ interface Libc extends Library {
 
     NativeLong write(int fd, byte[] buffer, NativeLong length);
 
+    int fcntl(int fd, int command, int argument);
+
+    int getsockname(int fd, byte[] address, int[] length);
+
+    int getsockopt(int fd, int level, int option, int[] value, int[] length);
+
     int poll(byte[] pollfds, NativeLong count, int timeoutMillis);
 
     int ioctl(int fd, NativeLong request, byte[] argument);

@@ -1,5 +1,7 @@
 package dev.longshore.transport.grpc;
 
+import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.linux.ListenSocket;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
@@ -40,7 +42,29 @@ final class EventLoops {
 
     /** @param peers uids that may connect; empty for all */
     static ServerChannel serverChannel(Set<Integer> peers) {
-        ServerChannel channel = NATIVE ? new EpollServerDomainSocketChannel() : new NioServerDomainSocketChannel();
+        return checked(NATIVE ? new EpollServerDomainSocketChannel() : new NioServerDomainSocketChannel(), peers);
+    }
+
+    /**
+     * A channel over a socket that listens already.
+     *
+     * @param peers uids that may connect; empty for all
+     * @throws FailedPreconditionException where Netty has no native library: the JDK cannot adopt a socket
+     */
+    static ServerChannel serverChannel(ListenSocket socket, Set<Integer> peers) {
+        if (!NATIVE) {
+            throw new FailedPreconditionException(
+                    "socket %s of systemd cannot be used: Netty's native library does not load: disable the socket unit"
+                            .formatted(socket.path()),
+                    Epoll.unavailabilityCause());
+        }
+        ServerChannel channel = new EpollServerDomainSocketChannel(socket.descriptor());
+        channel.config().setAutoRead(false);
+        channel.pipeline().addFirst(new AlreadyBound());
+        return checked(channel, peers);
+    }
+
+    private static ServerChannel checked(ServerChannel channel, Set<Integer> peers) {
         if (!peers.isEmpty()) {
             channel.pipeline().addFirst(new PeerCheck(peers));
         }

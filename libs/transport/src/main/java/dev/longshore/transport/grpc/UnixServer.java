@@ -1,15 +1,19 @@
 package dev.longshore.transport.grpc;
 
 import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.linux.ListenSocket;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.netty.NettyServerBuilder;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.ServerChannel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.SocketAddress;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -19,6 +23,7 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -55,7 +60,9 @@ public final class UnixServer implements AutoCloseable {
 
     private static final int TEMPORARY_NAMES = 36 * 36;
 
-    private final Path socket;
+    /** The file to remove in the end; none if the socket is somebody else's. */
+    private final Optional<Path> socket;
+
     private final EventLoopGroup eventLoop;
     private final ExecutorService calls;
     private final Server server;
@@ -114,7 +121,7 @@ public final class UnixServer implements AutoCloseable {
         }
     }
 
-    private UnixServer(Path socket, EventLoopGroup eventLoop, ExecutorService calls, Server server) {
+    private UnixServer(Optional<Path> socket, EventLoopGroup eventLoop, ExecutorService calls, Server server) {
         this.socket = socket;
         this.eventLoop = eventLoop;
         this.calls = calls;
@@ -149,11 +156,66 @@ public final class UnixServer implements AutoCloseable {
         SocketFile.requireFree(file.path());
         Path temporary = makeTemporaryFolder(file.path());
         Path bound = temporary.resolve("s");
-        EventLoopGroup eventLoop = EventLoops.open("grpc-" + file.path().getFileName());
+        try {
+            UnixServer server = listen(
+                    file.path(),
+                    EventLoops.address(bound),
+                    () -> EventLoops.serverChannel(file.peers()),
+                    Optional.of(file.path()),
+                    services,
+                    interceptors,
+                    maxReceived);
+            try {
+                apply(file, bound);
+                Files.move(bound, file.path(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            } catch (IOException | RuntimeException e) {
+                server.abandon();
+                throw e;
+            }
+            return server;
+        } finally {
+            Files.deleteIfExists(bound);
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    /**
+     * Starts to serve on a socket that systemd listens on for this process, and that it keeps when this server ends.
+     *
+     * @param peers as of a {@link SocketFile}; mode and owner of the socket are systemd's business
+     * @param interceptors as of {@link #start}
+     */
+    public static UnixServer start(
+            ListenSocket socket,
+            Set<Integer> peers,
+            List<? extends BindableService> services,
+            List<? extends ServerInterceptor> interceptors)
+            throws IOException {
+        Path path = Path.of(socket.path());
+        return listen(
+                path,
+                EventLoops.address(path),
+                () -> EventLoops.serverChannel(socket, peers),
+                Optional.empty(),
+                services,
+                interceptors,
+                MAX_MESSAGE_SIZE);
+    }
+
+    private static UnixServer listen(
+            Path name,
+            SocketAddress address,
+            ChannelFactory<ServerChannel> channels,
+            Optional<Path> file,
+            List<? extends BindableService> services,
+            List<? extends ServerInterceptor> interceptors,
+            int maxReceived)
+            throws IOException {
+        EventLoopGroup eventLoop = EventLoops.open("grpc-" + name.getFileName());
         ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
         try {
-            NettyServerBuilder builder = NettyServerBuilder.forAddress(EventLoops.address(bound))
-                    .channelFactory(() -> EventLoops.serverChannel(file.peers()))
+            NettyServerBuilder builder = NettyServerBuilder.forAddress(address)
+                    .channelFactory(channels)
                     .bossEventLoopGroup(eventLoop)
                     .workerEventLoopGroup(eventLoop)
                     .executor(calls)
@@ -167,18 +229,19 @@ public final class UnixServer implements AutoCloseable {
             for (BindableService service : services) {
                 builder.addService(intercepted(service, interceptors));
             }
-            Server server = builder.build().start();
-            apply(file, bound);
-            Files.move(bound, file.path(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            return new UnixServer(file.path(), eventLoop, calls, server);
+            return new UnixServer(file, eventLoop, calls, builder.build().start());
         } catch (IOException | RuntimeException e) {
             var _ = eventLoop.shutdownGracefully(0, 0, TimeUnit.SECONDS);
             calls.close();
             throw e;
-        } finally {
-            Files.deleteIfExists(bound);
-            Files.deleteIfExists(temporary);
         }
+    }
+
+    /** Before anybody can have connected: what is at the path is not ours. */
+    private void abandon() {
+        server.shutdownNow();
+        var _ = eventLoop.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+        calls.shutdownNow();
     }
 
     private static ServerServiceDefinition intercepted(
@@ -225,8 +288,10 @@ public final class UnixServer implements AutoCloseable {
     /** Takes no new calls, lets those under way finish for {@code grace}, then ends them. */
     public void stop(Duration grace) {
         try {
-            // First: once the server is down, a successor may put its own socket there.
-            Files.deleteIfExists(socket);
+            if (socket.isPresent()) {
+                // First: once the server is down, a successor may put its own socket there.
+                Files.deleteIfExists(socket.get());
+            }
             server.shutdown();
             if (!server.awaitTermination(grace.toMillis(), TimeUnit.MILLISECONDS)) {
                 server.shutdownNow();
@@ -237,7 +302,7 @@ public final class UnixServer implements AutoCloseable {
             server.shutdownNow();
         } catch (IOException e) {
             server.shutdownNow();
-            throw new UncheckedIOException("removing socket " + socket, e);
+            throw new UncheckedIOException("removing socket " + socket.orElseThrow(), e);
         } finally {
             end();
         }

@@ -1,15 +1,20 @@
 package dev.longshore.transport.serve;
 
+import dev.longshore.sdk.linux.ListenSocket;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.grpc.Health;
+import dev.longshore.transport.grpc.InheritedSockets;
+import dev.longshore.transport.grpc.ServerMetrics;
 import dev.longshore.transport.grpc.UnixServer;
 import dev.longshore.transport.grpc.UnixServer.SocketFile;
+import dev.longshore.transport.metrics.Metrics;
 import io.grpc.BindableService;
+import io.grpc.ServerInterceptor;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
@@ -17,8 +22,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a plugin program needs besides its implementation: a socket that only its owner can connect to, the health service,
- * sd_notify, and an orderly end on SIGTERM.
+ * What a plugin program needs besides its implementation; {@link #serve} is all that its {@code main} has to call. It brings
+ *
+ * <ul>
+ *   <li>a unix socket of mode 0600, on which only the daemon's user, root and this user are heard; or the one that systemd
+ *       listens on for this program, so that callers wait while it restarts;
+ *   <li>the call's namespace, lease and deadline as a {@link dev.longshore.sdk.context.CallContext};
+ *   <li>the classes of {@code dev.longshore.sdk.errors} as the statuses that containerd expects;
+ *   <li>the health service, metrics, a log line for each call at debug level, sd_notify;
+ *   <li>an orderly end on SIGTERM: no new calls, those under way have 5 s, then the implementations are closed.
+ * </ul>
  */
 public final class PluginServer implements AutoCloseable {
 
@@ -29,45 +42,89 @@ public final class PluginServer implements AutoCloseable {
 
     private final UnixServer server;
     private final Health health;
+    private final Metrics metrics;
     private final SystemdNotifier systemd;
-    private final CountDownLatch stop = new CountDownLatch(1);
+    private final List<Backend> backends;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private PluginServer(UnixServer server, Health health, SystemdNotifier systemd) {
+    private PluginServer(
+            UnixServer server, Health health, Metrics metrics, SystemdNotifier systemd, List<Backend> backends) {
         this.server = server;
         this.health = health;
+        this.metrics = metrics;
         this.systemd = systemd;
+        this.backends = backends;
     }
 
     /**
-     * Starts to serve, and says so to systemd.
-     *
-     * @param socket of mode 0600
-     * @param environment of the process
+     * Serves until the process is told to end (SIGTERM, SIGINT), then closes the backends, in their order. They are closed too
+     * if it cannot serve.
      */
-    public static PluginServer start(Path socket, Map<String, String> environment, BindableService... services)
-            throws IOException {
-        Health health = new Health(List.of(services));
-        UnixServer server = UnixServer.start(
-                SocketFile.privateTo(socket),
-                Stream.concat(Stream.of(services), Stream.of(health.service())).toList(),
-                List.of());
-        PluginServer plugin = new PluginServer(server, health, new SystemdNotifier(environment));
+    public static void serve(ServeOptions options, Backend... backends) throws IOException, InterruptedException {
+        try (PluginServer server = start(options, backends)) {
+            awaitSignal();
+        }
+        log.atInfo().log("plugin stopped");
+    }
+
+    /** Starts to serve, and says so to systemd. Closing the answer closes the backends, in their order. */
+    public static PluginServer start(ServeOptions options, Backend... backends) throws IOException {
+        List<Backend> all = List.of(backends);
+        try {
+            return open(options, all);
+        } catch (IOException | RuntimeException e) {
+            close(all);
+            throw e;
+        }
+    }
+
+    private static PluginServer open(ServeOptions options, List<Backend> backends) throws IOException {
+        List<BindableService> services = backends.stream().map(Backend::service).toList();
+        Health health = new Health(services);
+        Metrics metrics = Metrics.open(options.metricsAddress());
+        PluginServer plugin;
+        try {
+            List<ServerInterceptor> interceptors = new ArrayList<>(List.of(new CallLog()));
+            if (options.metricsAddress().isPresent()) {
+                interceptors.add(new ServerMetrics(metrics.registry()));
+            }
+            UnixServer server = listen(
+                    options,
+                    Stream.concat(services.stream(), Stream.of(health.service()))
+                            .toList(),
+                    interceptors);
+            plugin = new PluginServer(server, health, metrics, new SystemdNotifier(options.environment()), backends);
+        } catch (IOException | RuntimeException e) {
+            metrics.close();
+            throw e;
+        }
         health.serving();
         plugin.systemd.ready();
-        log.atInfo().addKeyValue("address", socket).log("plugin serves");
         return plugin;
     }
 
-    /**
-     * Serves until the process is told to end (SIGTERM, SIGINT), then closes this server and {@code resources}, in that order.
-     */
-    public void serveUntilTold(AutoCloseable... resources) throws InterruptedException {
+    private static UnixServer listen(
+            ServeOptions options, List<BindableService> services, List<ServerInterceptor> interceptors)
+            throws IOException {
+        SocketFile file = options.socket();
+        Optional<ListenSocket> inherited = InheritedSockets.find(options.environment(), file.path());
+        UnixServer server = inherited.isPresent()
+                ? UnixServer.start(inherited.get(), file.peers(), services, interceptors)
+                : UnixServer.start(file, services, interceptors);
+        log.atInfo()
+                .addKeyValue("address", file.path())
+                .addKeyValue("activated", inherited.isPresent())
+                .log("plugin serves");
+        return server;
+    }
+
+    private static void awaitSignal() throws InterruptedException {
+        CountDownLatch told = new CountDownLatch(1);
         Thread main = Thread.currentThread();
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
-                            stop.countDown();
+                            told.countDown();
                             try {
                                 // The JVM halts when its hooks are done: let main finish first.
                                 main.join(GRACE.plusSeconds(2));
@@ -76,16 +133,12 @@ public final class PluginServer implements AutoCloseable {
                             }
                         },
                         "shutdown"));
-        stop.await();
-        close();
-        for (AutoCloseable resource : resources) {
-            try {
-                resource.close();
-            } catch (Exception e) {
-                log.atError().setCause(e).log("cannot close");
-            }
-        }
-        log.atInfo().log("plugin stopped");
+        told.await();
+    }
+
+    /** The port of the metrics; empty if there are none. */
+    Optional<Integer> metricsPort() {
+        return metrics.port();
     }
 
     @Override
@@ -96,5 +149,17 @@ public final class PluginServer implements AutoCloseable {
         health.stopping();
         systemd.stopping();
         server.stop(GRACE);
+        metrics.close();
+        close(backends);
+    }
+
+    private static void close(List<Backend> backends) {
+        for (Backend backend : backends) {
+            try {
+                backend.implementation().close();
+            } catch (Exception e) {
+                log.atError().setCause(e).log("cannot close");
+            }
+        }
     }
 }
