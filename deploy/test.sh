@@ -9,7 +9,7 @@ need_debian_root
 say "Looking for what is needed"
 need_jdk
 # containerd is there for its client and its shim; its service is not started.
-install_packages runc gcc libc6-dev busybox-static containerd crun skopeo umoci zstd sqlite3 attr util-linux procps iproute2 curl xz-utils
+install_packages runc gcc libc6-dev busybox-static containerd crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl attr util-linux procps iproute2 curl xz-utils
 need_maven
 
 say "Building and testing"

@@ -3,12 +3,14 @@ package dev.longshore.sdk.config;
 import dev.longshore.sdk.flag.Nearest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.tomlj.TomlArray;
 import org.tomlj.TomlPosition;
 import org.tomlj.TomlTable;
@@ -19,6 +21,9 @@ import org.tomlj.TomlTable;
  * problems that all sections of a file share, and read as missing.
  */
 public final class Section {
+
+    private static final Comparator<@Nullable TomlPosition> AS_IN_THE_FILE =
+            Comparator.nullsFirst(Comparator.comparingInt(TomlPosition::line).thenComparingInt(TomlPosition::column));
 
     private final String path;
 
@@ -66,7 +71,10 @@ public final class Section {
     private static Section of(
             TomlTable table, String file, String path, String tablePlace, List<ConfigProblem> problems) {
         Section section = new Section(path, tablePlace, problems);
-        for (String key : table.keySet()) {
+        // As they stand in the file: the order of hosts in a hosts.toml says which one is asked first.
+        List<String> keys = new ArrayList<>(table.keySet());
+        keys.sort(Comparator.comparing(key -> table.inputPositionOf(List.of(key)), AS_IN_THE_FILE));
+        for (String key : keys) {
             Object value = table.get(List.of(key));
             TomlPosition position = table.inputPositionOf(List.of(key));
             String place = position == null ? file : "%s:%d:%d".formatted(file, position.line(), position.column());
@@ -274,6 +282,31 @@ public final class Section {
             return List.of();
         }
         return list.stream().map(String.class::cast).toList();
+    }
+
+    /** Whether there is a string at {@code key}; for keys that take other kinds of values, too. */
+    public boolean isString(String key) {
+        Entry entry = entries.get(key);
+        return entry != null && entry.value instanceof String;
+    }
+
+    /** A list of lists of strings, of which a string alone stands for a list of one; empty if there is none. */
+    public List<List<String>> stringLists(String key) {
+        List<List<String>> lists = new ArrayList<>();
+        for (Object item : value(key, List.class, "a list").orElse(List.of())) {
+            List<?> inner = item instanceof TomlArray array ? array.toList() : List.of(item);
+            if (inner.isEmpty() || !inner.stream().allMatch(String.class::isInstance)) {
+                problem(key, "must be a list of strings, or of lists of strings");
+                return List.of();
+            }
+            lists.add(inner.stream().map(String.class::cast).toList());
+        }
+        return lists;
+    }
+
+    /** The names of all that is in this table, in the order of the file. */
+    public List<String> keys() {
+        return List.copyOf(entries.keySet());
     }
 
     /** The table of that name; one without anything in it if there is none. */

@@ -1,0 +1,280 @@
+package dev.longshore.registry;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import com.sun.net.httpserver.HttpServer;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.UnauthenticatedException;
+import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.MediaTypes;
+import dev.longshore.sdk.oci.Reference;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Servers that do what no good registry does, and a real one cannot be made to. */
+class HostileRegistryTest {
+
+    private static final CallContext CONTEXT = CallContext.of("default", Duration.ofMinutes(1));
+
+    private final byte[] blob = new byte[500_000];
+    private final List<String> authorizations = Collections.synchronizedList(new ArrayList<>());
+    private final List<HttpServer> servers = new ArrayList<>();
+    private Registry client;
+    private Descriptor descriptor;
+
+    @BeforeEach
+    void begin() {
+        new Random(1).nextBytes(blob);
+        descriptor = new Descriptor(MediaTypes.OCI_LAYER, Digest.sha256(blob), blob.length);
+        client = new Registry(new HostsDirectory(List.of(), false), _ -> Optional.of(new Credential("ann", "secret")));
+    }
+
+    @AfterEach
+    void end() {
+        client.close();
+        servers.forEach(server -> server.stop(0));
+    }
+
+    private Reference server(HttpHandler handler) throws IOException {
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+        server.createContext("/", exchange -> {
+            try (exchange) {
+                authorizations.add(server.getAddress().getPort() + " "
+                        + exchange.getRequestHeaders().getFirst("Authorization"));
+                handler.handle(exchange);
+            }
+        });
+        server.start();
+        servers.add(server);
+        return Reference.parse(
+                "127.0.0.1:%d/app:v1".formatted(server.getAddress().getPort()));
+    }
+
+    private byte[] fetch(Reference reference, long offset) throws IOException, InterruptedException {
+        try (InputStream in = client.fetch(CONTEXT, reference, descriptor, List.of(), offset)) {
+            return in.readAllBytes();
+        }
+    }
+
+    @Test
+    void endlessChallengeIsGivenUp() throws IOException {
+        AtomicInteger requests = new AtomicInteger();
+        Reference reference = server(exchange -> {
+            if (exchange.getRequestURI().getPath().equals("/token")) {
+                answer(
+                        exchange,
+                        200,
+                        "{\"token\": \"t%d\"}".formatted(requests.get()).getBytes(StandardCharsets.UTF_8));
+                return;
+            }
+            requests.incrementAndGet();
+            exchange.getResponseHeaders()
+                    .add(
+                            "WWW-Authenticate",
+                            "Bearer realm=\"http://%s/token\",service=\"s\""
+                                    .formatted(exchange.getRequestHeaders().getFirst("Host")));
+            exchange.sendResponseHeaders(401, -1);
+        });
+        assertThatThrownBy(() -> client.resolve(CONTEXT, reference)).isInstanceOf(UnauthenticatedException.class);
+        assertThat(requests).hasValueLessThan(5);
+    }
+
+    @Test
+    void rejectedPasswordIsNotSentAgain() throws IOException {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders().add("WWW-Authenticate", "Basic realm=\"r\"");
+            exchange.sendResponseHeaders(401, -1);
+        });
+        assertThatThrownBy(() -> client.resolve(CONTEXT, reference)).isInstanceOf(UnauthenticatedException.class);
+        assertThat(authorizations).hasSize(2);
+    }
+
+    @Test
+    void wholeAnswerToARangeIsCutToWhatWasAsked() throws Exception {
+        Reference reference = server(exchange -> answer(exchange, 200, blob));
+        assertThat(fetch(reference, 499_000)).isEqualTo(Arrays.copyOfRange(blob, 499_000, 500_000));
+    }
+
+    @Test
+    void answerOfAnotherRangeIsNotTaken() throws IOException {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders().set("Content-Range", "bytes 0-99/500000");
+            answer(exchange, 206, Arrays.copyOf(blob, 100));
+        });
+        assertThatThrownBy(() -> fetch(reference, 1000)).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void bodyThatBreaksOffIsResumed() throws Exception {
+        AtomicInteger requests = new AtomicInteger();
+        Reference reference = server(exchange -> {
+            requests.incrementAndGet();
+            String range = exchange.getRequestHeaders().getFirst("Range");
+            int from = range == null ? 0 : Integer.parseInt(range.replaceAll("bytes=(\\d+)-.*", "$1"));
+            if (from > 0) {
+                exchange.getResponseHeaders().set("Content-Range", "bytes %d-499999/500000".formatted(from));
+            }
+            exchange.sendResponseHeaders(from == 0 ? 200 : 206, blob.length - from);
+            exchange.getResponseBody().write(blob, from, Math.min(100_000, blob.length - from));
+            exchange.getResponseBody().flush();
+        });
+        assertThat(Digest.sha256(fetch(reference, 0))).isEqualTo(descriptor.digest());
+        assertThat(requests).hasValue(5);
+    }
+
+    @Test
+    void bodyThatStaysShortIsAnError() throws IOException {
+        Reference reference = server(exchange -> answer(exchange, 200, Arrays.copyOf(blob, 1000)));
+        assertThatThrownBy(() -> fetch(reference, 0))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(descriptor.digest().toString());
+    }
+
+    @Test
+    void bodyThatIsTooLongIsCut() throws Exception {
+        Reference reference = server(exchange -> answer(exchange, 200, Arrays.copyOf(blob, blob.length + 1000)));
+        assertThat(fetch(reference, 0)).isEqualTo(blob);
+    }
+
+    @Test
+    void authorizationStaysAtItsOrigin() throws Exception {
+        Reference other = server(exchange -> answer(exchange, 200, blob));
+        Reference reference = server(exchange -> {
+            if (exchange.getRequestHeaders().getFirst("Authorization") == null) {
+                exchange.getResponseHeaders().add("WWW-Authenticate", "Basic realm=\"r\"");
+                exchange.sendResponseHeaders(401, -1);
+                return;
+            }
+            exchange.getResponseHeaders().set("Location", "http://" + other.host() + "/elsewhere");
+            exchange.sendResponseHeaders(307, -1);
+        });
+        assertThat(fetch(reference, 0)).isEqualTo(blob);
+        String port = other.host().replaceAll(".*:", "");
+        assertThat(authorizations).contains(port + " null").noneMatch(line -> line.startsWith(port + " Basic"));
+    }
+
+    @Test
+    void challengeOfWhereARedirectLedIsNotAnswered() throws Exception {
+        Reference other = server(exchange -> {
+            exchange.getResponseHeaders().add("WWW-Authenticate", "Basic realm=\"r\"");
+            exchange.sendResponseHeaders(401, -1);
+        });
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders().set("Location", "http://" + other.host() + "/elsewhere");
+            exchange.sendResponseHeaders(307, -1);
+        });
+        assertThatThrownBy(() -> fetch(reference, 0)).isInstanceOf(UnauthenticatedException.class);
+        assertThat(authorizations).allMatch(line -> line.endsWith(" null"));
+    }
+
+    @Test
+    void foreignAddressGetsNoPassword() throws Exception {
+        Reference other = server(exchange -> {
+            exchange.getResponseHeaders().add("WWW-Authenticate", "Basic realm=\"r\"");
+            exchange.sendResponseHeaders(401, -1);
+        });
+        Reference reference = server(exchange -> answer(exchange, 200, blob));
+        URI url = URI.create("http://" + other.host() + "/layer");
+        try (InputStream in = client.fetch(CONTEXT, reference, descriptor, List.of(url), 0)) {
+            assertThat(in.readAllBytes()).isEqualTo(blob);
+        }
+        assertThat(authorizations).allMatch(line -> line.endsWith(" null"));
+    }
+
+    @Test
+    void endlessRedirectIsGivenUp() throws IOException {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders()
+                    .set("Location", exchange.getRequestURI().getPath() + "x");
+            exchange.sendResponseHeaders(302, -1);
+        });
+        assertThatThrownBy(() -> fetch(reference, 0))
+                .isInstanceOf(UnavailableException.class)
+                .hasMessageContaining("redirects");
+    }
+
+    @Test
+    void busyServerIsAskedAgain() throws Exception {
+        AtomicInteger requests = new AtomicInteger();
+        Reference reference = server(exchange -> {
+            if (requests.incrementAndGet() < 3) {
+                exchange.getResponseHeaders().set("Retry-After", "0");
+                exchange.sendResponseHeaders(requests.get() == 1 ? 429 : 503, -1);
+            } else {
+                answer(exchange, 200, blob);
+            }
+        });
+        assertThat(fetch(reference, 0)).isEqualTo(blob);
+    }
+
+    @Test
+    void hugeManifestIsRefusedByWhatItSays() throws IOException {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders()
+                    .set("Docker-Content-Digest", Digest.sha256(blob).toString());
+            exchange.getResponseHeaders().set("Content-Type", MediaTypes.OCI_MANIFEST);
+            exchange.getResponseHeaders().set("Content-Length", "100000000");
+            exchange.sendResponseHeaders(200, -1);
+        });
+        assertThatThrownBy(() -> client.resolve(CONTEXT, reference)).isInstanceOf(InvalidArgumentException.class);
+    }
+
+    @Test
+    void hugeManifestIsRefusedByWhatItSends() throws IOException {
+        Reference reference = server(exchange -> {
+            if (exchange.getRequestMethod().equals("HEAD")) {
+                exchange.sendResponseHeaders(405, -1);
+                return;
+            }
+            exchange.sendResponseHeaders(200, 0);
+            byte[] chunk = new byte[1 << 16];
+            for (int i = 0; i < 1600; i++) {
+                exchange.getResponseBody().write(chunk);
+            }
+        });
+        assertThatThrownBy(() -> client.resolve(CONTEXT, reference)).isInstanceOf(InvalidArgumentException.class);
+    }
+
+    @Test
+    void otherDigestThanTheOneAskedForIsRefused() throws IOException {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders()
+                    .set("Docker-Content-Digest", Digest.sha256(new byte[1]).toString());
+            exchange.getResponseHeaders().set("Content-Type", MediaTypes.OCI_MANIFEST);
+            exchange.getResponseHeaders().set("Content-Length", "1");
+            exchange.sendResponseHeaders(200, -1);
+        });
+        Reference pinned = new Reference(
+                reference.host(), reference.repository(), Optional.empty(), Optional.of(descriptor.digest()));
+        assertThatThrownBy(() -> client.resolve(CONTEXT, pinned)).isInstanceOf(DataLossException.class);
+    }
+
+    private static void answer(HttpExchange exchange, int status, byte[] body) throws IOException {
+        exchange.sendResponseHeaders(status, body.length);
+        exchange.getResponseBody().write(body);
+    }
+}
