@@ -2,6 +2,8 @@ package dev.longshore.daemon.content;
 
 import dev.longshore.sdk.digest.Digest;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /**
@@ -33,6 +35,11 @@ record ContentLayout(Path root) {
     Path ingest(String ref) {
         return ingests()
                 .resolve(Digest.sha256(ref.getBytes(StandardCharsets.UTF_8)).hex());
+    }
+
+    /** Whether {@code path} has the form of an ingest's folder; a stranger's file is left alone. */
+    boolean isIngest(Path path) {
+        return path.getFileName().toString().length() == 64 && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
     }
 
     static Path ref(Path ingest) {

@@ -19,7 +19,7 @@ import dev.longshore.sdk.filter.Filter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
+import java.nio.charset.MalformedInputException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -53,21 +53,47 @@ public final class LocalContentStore implements ContentStore {
     private final ContentLayout layout;
     private final Clock clock;
 
-    /** Refs that a writer holds, and since when. */
-    private final Map<String, Instant> locked = new ConcurrentHashMap<>();
+    /** Refs that somebody holds. */
+    private final Map<String, Hold> held = new ConcurrentHashMap<>();
 
-    /** @param root made with mode 0700 if it is not there */
+    /** @param writer empty while it is being opened, or an ingest that nobody writes is being dropped */
+    private record Hold(Instant since, Optional<LocalContentWriter> writer) {}
+
+    /**
+     * Drops what a crash left half made.
+     *
+     * @param root made with mode 0700 if it is not there
+     */
     public LocalContentStore(Path root, Clock clock) throws IOException {
         this.layout = new ContentLayout(root);
         this.clock = clock;
-        for (Path folder : List.of(root, layout.blobs(), layout.blobs("sha256"), layout.ingests())) {
-            makeFolder(folder);
+        makeFolder(root);
+        makeFolder(layout.blobs());
+        makeBlobFolder("sha256");
+        makeFolder(layout.ingests());
+        try (Stream<Path> ingests = Files.list(layout.ingests())) {
+            for (Path ingest : ingests.toList()) {
+                if (layout.isIngest(ingest) && status(ingest).isEmpty()) {
+                    log.atInfo().addKeyValue("ref", ingest.getFileName()).log("dropping an ingest that had just begun");
+                    removeIngest(ingest);
+                }
+            }
         }
     }
 
     private static void makeFolder(Path folder) throws IOException {
         Files.createDirectories(
                 folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    /** The folder of an algorithm's blobs; its own name is on the disk, too, before a blob in it is acknowledged. */
+    void makeBlobFolder(String algorithm) throws IOException {
+        Path folder = layout.blobs(algorithm);
+        if (!Files.exists(folder)) {
+            makeFolder(folder);
+            DurableFiles.syncFolder(layout.blobs());
+            DurableFiles.syncFolder(layout.root());
+        }
     }
 
     @Override
@@ -97,11 +123,13 @@ public final class LocalContentStore implements ContentStore {
         Filter filter = Filter.any(filters);
         try (DirectoryStream<Path> algorithms = Files.newDirectoryStream(layout.blobs())) {
             for (Path algorithm : algorithms) {
-                list(algorithm, info -> {
-                    if (filter.matches(Fields.of(info))) {
-                        sink.accept(info);
-                    }
-                });
+                if (Files.isDirectory(algorithm)) { // a stranger's file is not ours to list or to remove
+                    list(algorithm, info -> {
+                        if (filter.matches(Fields.of(info))) {
+                            sink.accept(info);
+                        }
+                    });
+                }
             }
         } catch (IOException e) {
             throw new UncheckedIOException("listing content", e);
@@ -117,12 +145,17 @@ public final class LocalContentStore implements ContentStore {
                             algorithm.getFileName().toString(),
                             blob.getFileName().toString());
                 } catch (InvalidArgumentException e) {
-                    continue; // a stranger's file is not ours to list or to remove
+                    continue; // a stranger's, too
                 }
+                BasicFileAttributes attributes;
                 try {
-                    sink.accept(info(digest, Files.readAttributes(blob, BasicFileAttributes.class)));
+                    attributes = Files.readAttributes(blob, BasicFileAttributes.class);
                 } catch (NoSuchFileException e) {
                     log.atDebug().addKeyValue("digest", digest).log("content was deleted while content was listed");
+                    continue;
+                }
+                if (attributes.isRegularFile()) {
+                    sink.accept(info(digest, attributes));
                 }
             }
         }
@@ -160,7 +193,7 @@ public final class LocalContentStore implements ContentStore {
         Filter filter = Filter.any(filters);
         try (Stream<Path> ingests = Files.list(layout.ingests())) {
             List<IngestStatus> statuses = new ArrayList<>();
-            for (Path ingest : ingests.toList()) {
+            for (Path ingest : ingests.filter(layout::isIngest).toList()) {
                 status(ingest)
                         .filter(status -> filter.matches(Fields.of(status)))
                         .ifPresent(statuses::add);
@@ -171,25 +204,40 @@ public final class LocalContentStore implements ContentStore {
         }
     }
 
-    /** Empty if there is no such ingest, or a crash left it before it had its ref. */
-    private static Optional<IngestStatus> status(Path ingest) {
+    /** Empty if there is no such ingest, or a crash left it before all of its ref was on the disk. */
+    private Optional<IngestStatus> status(Path ingest) {
         try {
             String ref = Files.readString(ContentLayout.ref(ingest));
-            Path data = ContentLayout.data(ingest);
+            if (!layout.ingest(ref).equals(ingest)) {
+                return Optional.empty();
+            }
             Instant created = Files.readAttributes(ingest, BasicFileAttributes.class)
                     .creationTime()
                     .toInstant();
+            Optional<BasicFileAttributes> data = attributes(ContentLayout.data(ingest));
+            Instant updated = readTime(ContentLayout.updatedAt(ingest)).orElse(created);
+            // The file is written when the writer closes, so the data may have changed later.
+            Instant modified =
+                    data.map(file -> file.lastModifiedTime().toInstant()).orElse(updated);
             return Optional.of(new IngestStatus(
                     ref,
-                    Files.exists(data) ? Files.size(data) : 0,
+                    data.map(BasicFileAttributes::size).orElse(0L),
                     readLong(ContentLayout.total(ingest)),
                     Optional.empty(),
                     readTime(ContentLayout.startedAt(ingest)).orElse(created),
-                    readTime(ContentLayout.updatedAt(ingest)).orElse(created)));
-        } catch (NoSuchFileException e) {
+                    modified.isAfter(updated) ? modified : updated));
+        } catch (NoSuchFileException | MalformedInputException e) {
             return Optional.empty();
         } catch (IOException e) {
             throw new UncheckedIOException("reading ingest " + ingest, e);
+        }
+    }
+
+    private static Optional<BasicFileAttributes> attributes(Path file) throws IOException {
+        try {
+            return Optional.of(Files.readAttributes(file, BasicFileAttributes.class));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
         }
     }
 
@@ -210,19 +258,25 @@ public final class LocalContentStore implements ContentStore {
         }
     }
 
+    /** Under the hands of its writer, too, whose calls then fail. */
     @Override
     public void abort(CallContext context, String ref) {
         Path ingest = layout.ingest(ref);
         if (!Files.exists(ingest)) {
             throw missingIngest(ref);
         }
-        lock(ref);
+        Hold mine = new Hold(clock.instant(), Optional.empty());
+        Hold other = held.putIfAbsent(ref, mine);
         try {
-            removeIngest(ingest);
+            if (other == null) {
+                removeIngest(ingest);
+            } else {
+                other.writer().orElseThrow(() -> locked(ref, other)).abort();
+            }
         } catch (IOException e) {
             throw new UncheckedIOException("aborting ingest " + ref, e);
         } finally {
-            unlock(ref);
+            held.remove(ref, mine);
         }
     }
 
@@ -244,46 +298,66 @@ public final class LocalContentStore implements ContentStore {
             throw new AlreadyExistsException(
                     "content %s".formatted(request.expected().get()));
         }
-        lock(request.ref());
+        Hold opening = new Hold(clock.instant(), Optional.empty());
+        Hold other = held.putIfAbsent(request.ref(), opening);
+        if (other != null) {
+            throw locked(request.ref(), other);
+        }
         try {
-            Path ingest = layout.ingest(request.ref());
-            if (!Files.exists(ContentLayout.ref(ingest))) {
-                begin(ingest, request);
-            }
-            String algorithm = request.expected().map(Digest::algorithm).orElse("sha256");
-            makeFolder(layout.blobs(algorithm));
-            return new LocalContentWriter(
-                    this, layout, request, algorithm, status(ingest).orElseThrow(), clock);
+            LocalContentWriter writer = open(request);
+            held.put(request.ref(), new Hold(opening.since(), Optional.of(writer)));
+            return writer;
         } catch (IOException e) {
-            unlock(request.ref());
             throw new UncheckedIOException("opening ingest " + request.ref(), e);
-        } catch (RuntimeException e) {
-            unlock(request.ref());
+        } finally {
+            held.remove(request.ref(), opening); // unless it is the writer's by now
+        }
+    }
+
+    private LocalContentWriter open(WriterRequest request) throws IOException {
+        Path ingest = layout.ingest(request.ref());
+        Optional<IngestStatus> status = status(ingest);
+        if (status.isEmpty()) {
+            begin(ingest, request);
+            status = status(ingest);
+        }
+        return new LocalContentWriter(
+                this,
+                layout,
+                request,
+                status.orElseThrow(() -> new IOException("ingest %s vanished".formatted(ingest))),
+                clock);
+    }
+
+    /**
+     * The ref comes last: an ingest without all of it is none. Nothing is synced, since nothing has been acknowledged; what a
+     * power cut leaves of it is checked against the folder's name.
+     */
+    private void begin(Path ingest, WriterRequest request) throws IOException {
+        makeFolder(ingest);
+        try {
+            String now = clock.instant().toString();
+            Files.writeString(ContentLayout.startedAt(ingest), now);
+            Files.writeString(ContentLayout.updatedAt(ingest), now);
+            Files.writeString(ContentLayout.total(ingest), Long.toString(request.total()));
+            Files.write(ContentLayout.data(ingest), new byte[0]);
+            Files.writeString(ContentLayout.ref(ingest), request.ref());
+        } catch (IOException e) {
+            removeIngest(ingest);
             throw e;
         }
     }
 
-    /** The ref comes last: an ingest without it is none. */
-    private void begin(Path ingest, WriterRequest request) throws IOException {
-        makeFolder(ingest);
-        String now = clock.instant().toString();
-        Files.writeString(ContentLayout.startedAt(ingest), now);
-        Files.writeString(ContentLayout.updatedAt(ingest), now);
-        Files.writeString(ContentLayout.total(ingest), Long.toString(request.total()));
-        Files.write(ContentLayout.data(ingest), new byte[0]);
-        DurableFiles.write(ContentLayout.ref(ingest), request.ref().getBytes(StandardCharsets.UTF_8));
+    private static UnavailableException locked(String ref, Hold hold) {
+        return new UnavailableException(
+                "ref \"%s\" has been locked since %s by another writer".formatted(ref, hold.since()));
     }
 
-    private void lock(String ref) {
-        Instant since = locked.putIfAbsent(ref, clock.instant());
-        if (since != null) {
-            throw new UnavailableException(
-                    "ref \"%s\" has been locked since %s by another writer".formatted(ref, since));
-        }
-    }
-
-    void unlock(String ref) {
-        locked.remove(ref);
+    /** The end of what {@code writer} holds. */
+    void unlock(String ref, LocalContentWriter writer) {
+        held.computeIfPresent(
+                ref,
+                (key, hold) -> hold.writer().filter(holder -> holder == writer).isPresent() ? null : hold);
     }
 
     private static NotFoundException missing(Digest digest) {

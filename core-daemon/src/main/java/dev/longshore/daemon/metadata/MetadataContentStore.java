@@ -10,6 +10,7 @@ import dev.longshore.sdk.content.WriterRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
@@ -40,6 +41,12 @@ import org.slf4j.LoggerFactory;
 public final class MetadataContentStore implements ContentStore {
 
     private static final Logger log = LoggerFactory.getLogger(MetadataContentStore.class);
+
+    /** Characters; containerd's database takes no longer keys. */
+    private static final int MAX_REF_LENGTH = 32768;
+
+    /** Bytes at once when a blob is copied. */
+    private static final int COPY_BUFFER = 1 << 20;
 
     private static final String SHAREABLE = "containerd.io/namespace.shareable";
 
@@ -145,10 +152,19 @@ public final class MetadataContentStore implements ContentStore {
         });
     }
 
+    /** @throws DataLossException if the backend has not as many bytes as were committed */
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
-        info(context, digest);
-        return backend.reader(context, digest);
+        ContentInfo info = info(context, digest);
+        ContentReader reader = backend.reader(context, digest);
+        if (reader.size() != info.size()) {
+            long size = reader.size();
+            reader.close();
+            throw new DataLossException(
+                    "content %s is damaged: %d of its %d bytes are there; delete it and fetch it again"
+                            .formatted(digest, size, info.size()));
+        }
+        return reader;
     }
 
     @Override
@@ -208,11 +224,10 @@ public final class MetadataContentStore implements ContentStore {
             IngestRow found =
                     ingest(tx, namespace, ref).orElseThrow(() -> new NotFoundException("ingest \"%s\"".formatted(ref)));
             forget(tx, namespace, ref);
+            tx.leavesGarbage(); // if the backend cannot be asked now
             return found;
         });
-        if (row.expected().isEmpty()) {
-            abortIfThere(context, row.backendRef());
-        }
+        abortIfThere(context, row.backendRef());
     }
 
     private void abortIfThere(CallContext context, String backendRef) {
@@ -231,14 +246,32 @@ public final class MetadataContentStore implements ContentStore {
     @Override
     public ContentWriter writer(CallContext context, WriterRequest request) {
         NamespaceId namespace = context.requireNamespace();
+        if (request.ref().length() > MAX_REF_LENGTH) {
+            throw new InvalidArgumentException("a ref must have at most %d characters, not %d: \"%.64s...\""
+                    .formatted(MAX_REF_LENGTH, request.ref().length(), request.ref()));
+        }
         if (request.expected().isPresent()
                 && leaseExisting(context, namespace, request.expected().get())) {
             throw new AlreadyExistsException(
                     "content %s".formatted(request.expected().get()));
         }
-        Optional<ContentInfo> shared = request.expected()
-                .flatMap(digest -> shared(context, digest))
-                .filter(info -> request.total() == 0 || request.total() == info.size());
+        if (request.expected().isEmpty()) {
+            return open(context, namespace, request, Optional.empty());
+        }
+        // The blob may be garbage: held until the row of the ingest keeps it.
+        Digest digest = request.expected().get();
+        holds.hold(digest, context.deadline());
+        try {
+            Optional<ContentInfo> shared =
+                    shared(context, digest).filter(info -> request.total() == 0 || request.total() == info.size());
+            return open(context, namespace, request, shared);
+        } finally {
+            holds.release(digest);
+        }
+    }
+
+    private ContentWriter open(
+            CallContext context, NamespaceId namespace, WriterRequest request, Optional<ContentInfo> shared) {
         String expected = shared.map(info -> info.digest().toString()).orElse("");
         IngestRow row = database.write(tx -> {
             Namespaces.ensure(tx, namespace);
@@ -299,7 +332,7 @@ public final class MetadataContentStore implements ContentStore {
     }
 
     /**
-     * Removes the blobs and ingests that the backend has and no row names. To be called for one run at a time.
+     * Removes the blobs and ingests that the backend has and no row names. An ingest that stands for a blob names it. To be called for one run at a time.
      *
      * @return how many blobs were removed
      */
@@ -324,8 +357,8 @@ public final class MetadataContentStore implements ContentStore {
         }
         List<IngestStatus> ingests = backend.statuses(context, List.of());
         // Read after the list: every ingest that the backend had by then got its row before.
-        Set<String> known = Set.copyOf(database.read(
-                tx -> tx.query("SELECT backend_ref FROM ingest WHERE expected = ''", row -> row.getString(1))));
+        Set<String> known =
+                Set.copyOf(database.read(tx -> tx.query("SELECT backend_ref FROM ingest", row -> row.getString(1))));
         for (IngestStatus ingest : ingests) {
             if (!known.contains(ingest.ref())) {
                 abortIfThere(context, ingest.ref());
@@ -335,7 +368,8 @@ public final class MetadataContentStore implements ContentStore {
     }
 
     private boolean isReferenced(Digest digest) {
-        return database.read(tx -> tx.exists("SELECT 1 FROM blob WHERE digest = ? LIMIT 1", digest.toString()));
+        return database.read(tx -> tx.exists("SELECT 1 FROM blob WHERE digest = ? LIMIT 1", digest.toString())
+                || tx.exists("SELECT 1 FROM ingest WHERE expected = ? LIMIT 1", digest.toString()));
     }
 
     @Override
@@ -355,6 +389,7 @@ public final class MetadataContentStore implements ContentStore {
         private final String backendRef;
         private Optional<ContentInfo> shared;
         private Optional<ContentWriter> writer = Optional.empty();
+        private Optional<Digest> committed = Optional.empty();
 
         NamespacedWriter(
                 CallContext context,
@@ -376,16 +411,40 @@ public final class MetadataContentStore implements ContentStore {
         }
 
         private ContentWriter opened() {
-            if (writer.isEmpty()) {
-                // The client sends bytes although it need not: take them from the start.
-                shared = Optional.empty();
-                database.write(tx -> tx.update(
-                        "UPDATE ingest SET expected = '' WHERE namespace = ? AND ref = ?",
-                        namespace.value(),
-                        request.ref()));
-                open();
+            return writer.orElseThrow(() -> new IllegalStateException("ingest of " + backendRef + " is not open"));
+        }
+
+        /** Goes on with an ingest of its own, which begins with the blob's first {@code size} bytes. */
+        private void unshare(ContentInfo info, long size) {
+            open();
+            if (size > 0) {
+                copy(info, size);
             }
-            return writer.orElseThrow();
+            shared = Optional.empty();
+            database.write(tx -> tx.update(
+                    "UPDATE ingest SET expected = '' WHERE namespace = ? AND ref = ?",
+                    namespace.value(),
+                    request.ref()));
+        }
+
+        private void copy(ContentInfo info, long size) {
+            try (ContentReader reader = backend.reader(context, info.digest())) {
+                opened().truncate(0); // an earlier copy may have been left half done
+                ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(COPY_BUFFER, size));
+                for (long position = 0; position < size; ) {
+                    buffer.clear().limit((int) Math.min(buffer.capacity(), size - position));
+                    if (reader.read(buffer, position) < 0) {
+                        throw new DataLossException(
+                                "content %s ends at %d of %d bytes".formatted(info.digest(), position, info.size()));
+                    }
+                    position += buffer.position();
+                    opened().write(buffer.flip());
+                }
+            } catch (RuntimeException e) {
+                opened().close();
+                writer = Optional.empty();
+                throw e;
+            }
         }
 
         @Override
@@ -412,43 +471,56 @@ public final class MetadataContentStore implements ContentStore {
 
         @Override
         public Digest digest() {
-            return shared.isPresent() ? shared.get().digest() : opened().digest();
+            return committed.or(() -> shared.map(ContentInfo::digest)).orElseGet(() -> opened().digest());
         }
 
+        /** What follows a blob that is there already makes another one of it. */
         @Override
         public void write(ByteBuffer data) {
-            if (shared.isPresent()) {
-                throw new InvalidArgumentException(
-                        "ingest \"%s\" is complete: truncate it before writing".formatted(request.ref()));
+            if (!data.hasRemaining()) {
+                return;
             }
+            shared.ifPresent(info -> unshare(info, info.size()));
             opened().write(data);
         }
 
         @Override
         public void truncate(long size) {
-            if (shared.isPresent() && size != 0) {
-                throw new InvalidArgumentException(
-                        "ingest \"%s\" is complete: it can be truncated to 0 only".formatted(request.ref()));
+            if (shared.isEmpty()) {
+                opened().truncate(size);
+                return;
             }
-            opened().truncate(size);
+            ContentInfo info = shared.get();
+            if (size < 0 || size > info.size()) {
+                throw new InvalidArgumentException("ingest \"%s\" has %d bytes and cannot be truncated to %d"
+                        .formatted(request.ref(), info.size(), size));
+            }
+            if (size < info.size()) {
+                unshare(info, size);
+            }
         }
 
         @Override
         public void commit(long size, Optional<Digest> expected, Map<String, String> labels) {
-            Labels.check(labels);
-            Digest digest = digest();
-            long written = status().offset();
-            holds.hold(digest, context.deadline());
             try {
-                if (shared.isPresent()) {
-                    checkShared(size, expected);
-                    backend.info(context, digest); // still there, and now held
-                } else {
-                    commitAtBackend(size, expected, digest);
+                Labels.check(labels);
+                Optional<Digest> wanted = expected.or(request::expected);
+                Digest digest = wanted.filter(named -> shared.isEmpty()).orElseGet(this::digest);
+                holds.hold(digest, context.deadline());
+                try {
+                    long written = status().offset();
+                    if (shared.isPresent()) {
+                        checkShared(size, wanted);
+                        backend.info(context, digest); // still there, and now held
+                    } else {
+                        commitAtBackend(size, wanted, digest);
+                    }
+                    record(digest, written, labels);
+                    committed = Optional.of(digest);
+                } finally {
+                    holds.release(digest);
                 }
-                record(digest, written, labels);
             } finally {
-                holds.release(digest);
                 close();
             }
         }

@@ -113,14 +113,13 @@ public final class PublishingContentStore implements ContentStore {
 
         @Override
         public void commit(long size, Optional<Digest> expected, Map<String, String> labels) {
-            Digest digest = writer.digest();
             long written = writer.status().offset();
             writer.commit(size, expected, labels);
             events.publish(
                     context.requireNamespace(),
                     "/content/create",
                     ContentCreate.newBuilder()
-                            .setDigest(digest.toString())
+                            .setDigest(writer.digest().toString())
                             .setSize(written)
                             .build());
         }

@@ -60,7 +60,7 @@ public interface ContentStore extends AutoCloseable {
     List<IngestStatus> statuses(CallContext context, List<String> filters);
 
     /**
-     * Drops an ingest and what was written to it.
+     * Drops an ingest and what was written to it. A writer that has it open fails from then on.
      *
      * @throws NotFoundException if there is no ingest of that ref
      */

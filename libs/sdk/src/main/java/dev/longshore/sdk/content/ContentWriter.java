@@ -17,7 +17,10 @@ public interface ContentWriter extends AutoCloseable {
     /** The ingest as it stands. */
     IngestStatus status();
 
-    /** The digest of what was written so far. */
+    /**
+     * The digest of what was written so far, in the algorithm of the digest that was expected when the writer was opened, else
+     * sha256; after a commit, that of the blob.
+     */
     Digest digest();
 
     /** Appends what remains in {@code data}. */
@@ -34,8 +37,8 @@ public interface ContentWriter extends AutoCloseable {
      * Makes the ingest a blob, durably. The writer is closed afterwards, whether or not it worked.
      *
      * @param size bytes that must have been written; 0 for no check
-     * @param expected the digest that they must have; empty for no check
-     * @throws FailedPreconditionException if size or digest differ
+     * @param expected the digest that they must have, of any algorithm; empty for no check
+     * @throws FailedPreconditionException if size or digest differ, or the writer is closed
      * @throws AlreadyExistsException if the blob exists; the ingest is gone then
      */
     void commit(long size, Optional<Digest> expected, Map<String, String> labels);

@@ -18,6 +18,7 @@ import dev.longshore.sdk.label.Labels;
 import dev.longshore.transport.grpc.StatusMapper;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
+import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,11 +72,11 @@ final class WriteSession implements StreamObserver<WriteContentRequest> {
                 yield response(request, open.status(), open.digest());
             }
             case COMMIT -> {
+                Map<String, String> labels = Labels.check(request.getLabelsMap());
                 write(open, request);
                 IngestStatus status = open.status();
-                Digest digest = open.digest();
-                open.commit(total, expected, Labels.check(request.getLabelsMap()));
-                yield response(request, status, digest);
+                open.commit(total, expected, labels);
+                yield response(request, status, open.digest()); // which may be of another algorithm than before
             }
             case UNRECOGNIZED ->
                 throw new InvalidArgumentException("unknown write action %d".formatted(request.getActionValue()));

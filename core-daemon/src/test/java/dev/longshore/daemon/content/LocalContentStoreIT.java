@@ -1,0 +1,19 @@
+package dev.longshore.daemon.content;
+
+import dev.longshore.sdk.content.ContentStore;
+import dev.longshore.testkit.ContentStoreContract;
+import java.nio.file.Path;
+import java.time.Clock;
+
+final class LocalContentStoreIT extends ContentStoreContract {
+
+    @Override
+    protected ContentStore open(Path root) throws Exception {
+        return new LocalContentStore(root, Clock.systemUTC());
+    }
+
+    @Override
+    protected boolean keepsLabels() {
+        return false;
+    }
+}
