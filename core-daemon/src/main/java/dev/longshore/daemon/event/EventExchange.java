@@ -11,16 +11,21 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 
 /**
- * Takes events in and hands them to whoever has subscribed, in the order in which they came. Publishing never waits for a
+ * Takes events in and hands them to whoever has subscribed, all in the same order. Publishing never waits for a
  * subscriber: one that falls too far behind is cut off and told so.
  */
 public final class EventExchange {
 
     private final Clock clock;
     private final Function<Envelope, Fields> fields;
+
+    /** Held while an event is handed out: all subscribers see all events in one order. */
+    private final ReentrantLock order = new ReentrantLock();
+
     private final Set<Subscription> subscriptions = ConcurrentHashMap.newKeySet();
 
     /** @param fields what filters see of an event */
@@ -35,7 +40,13 @@ public final class EventExchange {
      * @throws InvalidArgumentException if {@code topic} is none
      */
     public void publish(NamespaceId namespace, String topic, TypedValue event) {
-        forward(new Envelope(clock.instant(), namespace, topic, event));
+        checkTopic(topic);
+        order.lock();
+        try {
+            offer(new Envelope(clock.instant(), namespace, topic, event));
+        } finally {
+            order.unlock();
+        }
     }
 
     /**
@@ -45,6 +56,15 @@ public final class EventExchange {
      */
     public void forward(Envelope envelope) {
         checkTopic(envelope.topic());
+        order.lock();
+        try {
+            offer(envelope);
+        } finally {
+            order.unlock();
+        }
+    }
+
+    private void offer(Envelope envelope) {
         for (Subscription subscription : subscriptions) {
             subscription.offer(envelope, fields);
         }

@@ -4,9 +4,11 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.errors.CanceledException;
 import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.InternalException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -46,6 +48,9 @@ public final class GarbageCollector implements AutoCloseable {
     private long finished;
     private boolean closed;
 
+    /** Why the last sweep failed, if it did. */
+    private Optional<RuntimeException> failure = Optional.empty();
+
     /**
      * Where garbage is.
      *
@@ -79,7 +84,11 @@ public final class GarbageCollector implements AutoCloseable {
         }
     }
 
-    /** Collects what is garbage now, and waits for it; a backend that hangs is not waited for longer than half a minute. */
+    /**
+     * Collects what is garbage now, and waits for it; a backend that hangs is not waited for longer than half a minute.
+     *
+     * @throws InternalException if nothing could be collected
+     */
     public void collect(CallContext context) {
         Deadline deadline = context.within(SYNC_WAIT.plusSeconds(5)).deadline();
         lock.lock();
@@ -90,6 +99,10 @@ public final class GarbageCollector implements AutoCloseable {
                 if (!changed.await(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
                     deadline.check("garbage collection");
                 }
+            }
+            if (failure.isPresent()) {
+                throw new InternalException(
+                        "garbage collection failed: " + failure.get().getMessage(), failure.get());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -105,9 +118,9 @@ public final class GarbageCollector implements AutoCloseable {
             while (true) {
                 long ticket = takeUp();
                 long begin = System.nanoTime();
-                run(ticket > finished());
+                Optional<RuntimeException> failed = run(ticket > finished());
                 Duration took = Duration.ofNanos(System.nanoTime() - begin);
-                finish(ticket);
+                finish(ticket, failed);
                 // The pause keeps collections to their part of the time.
                 awaitFor(Duration.ofNanos((long) (took.toNanos() * (1 / config.pauseThreshold() - 1))));
                 if (!awaitDue()) {
@@ -140,9 +153,10 @@ public final class GarbageCollector implements AutoCloseable {
         }
     }
 
-    private void finish(long ticket) {
+    private void finish(long ticket, Optional<RuntimeException> failed) {
         lock.lock();
         try {
+            failure = failed;
             finished = ticket;
             changed.signalAll();
         } finally {
@@ -181,12 +195,13 @@ public final class GarbageCollector implements AutoCloseable {
                 || (deletions > 0 && mutations >= config.mutationThreshold());
     }
 
-    private void run(boolean wait) {
+    /** Why nothing was collected, if so. */
+    private Optional<RuntimeException> run(boolean wait) {
         try {
             sweep.run();
         } catch (RuntimeException e) {
             log.atError().setCause(e).log("garbage collection failed");
-            return;
+            return Optional.of(e);
         }
         List<CountDownLatch> rounds = new ArrayList<>();
         for (Backend backend : backends) {
@@ -208,6 +223,7 @@ public final class GarbageCollector implements AutoCloseable {
         if (wait) {
             await(rounds);
         }
+        return Optional.empty();
     }
 
     private static void await(List<CountDownLatch> rounds) {

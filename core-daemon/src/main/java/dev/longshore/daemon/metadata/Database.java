@@ -68,7 +68,6 @@ final class Database implements AutoCloseable {
                 reader.setAutoCommit(false);
                 readers.add(reader);
             }
-            writer.setAutoCommit(false);
         } catch (SQLException e) {
             throw translate(e);
         }
@@ -91,17 +90,33 @@ final class Database implements AutoCloseable {
         Future<T> result = writing.submit(() -> {
             Tx tx = new Tx(writer);
             T value;
+            execute("BEGIN IMMEDIATE");
             try {
                 value = work.run(tx);
-                writer.commit();
+                execute("COMMIT");
             } catch (Throwable e) {
-                writer.rollback();
+                rollback(e);
                 throw e;
             }
             onCommit.accept(tx.garbage());
             return value;
         });
         return await(result);
+    }
+
+    private void rollback(Throwable cause) {
+        try {
+            execute("ROLLBACK");
+        } catch (SQLException e) {
+            cause.addSuppressed(e); // a full disk, for one, has SQLite roll back by itself
+        }
+    }
+
+    /** By hand: the driver loses count of its transactions when SQLite rolls one back by itself. */
+    private void execute(String sql) throws SQLException {
+        try (Statement statement = writer.createStatement()) {
+            statement.execute(sql);
+        }
     }
 
     private <T> T await(Future<T> result) {

@@ -36,7 +36,6 @@ public final class GarbageSweep {
     private static final String FLAT = PREFIX + "flat";
     private static final String REF = PREFIX + "ref.";
     private static final String BACK_REF = PREFIX + "bref.";
-    private static final String EXPIRE = PREFIX + "expire";
     private static final String CONDITIONAL_SNAPSHOT = PREFIX + "cond.snapshot.";
     private static final String USED_AT = PREFIX + "cond.value-usedat";
 
@@ -69,7 +68,7 @@ public final class GarbageSweep {
     }
 
     /**
-     * An object. A flat one keeps itself and its parents, not what its labels refer to.
+     * An object. A flat one keeps itself and its parents, not what labels refer to or what refers to it.
      *
      * @param key of a snapshot: {@code <snapshotter>/<name>}
      */
@@ -246,7 +245,7 @@ public final class GarbageSweep {
                         && (node.type == Type.IMAGE || node.type == Type.CONTENT)) {
                     int bar = value.indexOf('|');
                     if (bar > 0) {
-                        String snapshotter = upTo(label.substring(CONDITIONAL_SNAPSHOT.length()), "./");
+                        String snapshotter = upTo(label.substring(CONDITIONAL_SNAPSHOT.length()), "/");
                         conditions.add(new Condition(
                                 snapshot(node.namespace, snapshotter, value.substring(bar + 1)),
                                 node,
@@ -258,7 +257,8 @@ public final class GarbageSweep {
 
         private void rootByLabel(Node node, Map<String, String> labels) {
             boolean kept = LeaseStore.expiry(labels).filter(now::isBefore).isPresent();
-            if (labels.containsKey(ROOT) || (labels.containsKey(EXPIRE) && kept)) {
+            boolean root = labels.keySet().stream().anyMatch(label -> label.startsWith(ROOT));
+            if (root || kept) {
                 reached.add(node);
             }
         }
@@ -312,8 +312,8 @@ public final class GarbageSweep {
                         : Optional.empty();
                 if (limit.isPresent()) {
                     Duration age = Duration.between(used, now);
-                    boolean younger = age.compareTo(limit.get()) < 0;
-                    if ((part.charAt(6) == '<' && younger) || (part.charAt(6) == '>' && !younger)) {
+                    int compared = age.compareTo(limit.get());
+                    if ((part.charAt(6) == '<' && compared < 0) || (part.charAt(6) == '>' && compared > 0)) {
                         return true;
                     }
                 }
@@ -338,13 +338,13 @@ public final class GarbageSweep {
                     continue;
                 }
                 Node plain = node.unflat();
-                reached.addAll(backward.getOrDefault(plain, List.of()));
                 if (node.flat) {
                     structure
                             .getOrDefault(plain, List.of())
                             .forEach(next -> reached.add(new Node(next.type, next.namespace, next.key, true)));
                 } else {
-                    reached.addAll(forward.getOrDefault(plain, List.of()));
+                    reached.addAll(backward.getOrDefault(node, List.of()));
+                    reached.addAll(forward.getOrDefault(node, List.of()));
                 }
             }
         }

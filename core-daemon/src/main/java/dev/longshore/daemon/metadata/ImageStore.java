@@ -94,7 +94,7 @@ public final class ImageStore {
         Image created = new Image(image.name(), image.target(), image.labels(), now, now);
         return database.write(tx -> {
             Namespaces.ensure(tx, namespace);
-            LeaseStore.addFromContext(tx, context, new LeaseResource(LeaseResource.IMAGES, image.name()));
+            lease(tx, context, image);
             if (tx.exists("SELECT 1 FROM image WHERE namespace = ? AND name = ?", namespace.value(), image.name())) {
                 throw new AlreadyExistsException("image \"%s\"".formatted(image.name()));
             }
@@ -103,13 +103,21 @@ public final class ImageStore {
         });
     }
 
+    /** Has the lease of the call keep an image that can expire; any other keeps itself. */
+    private static void lease(Tx tx, CallContext context, Image image) throws SQLException {
+        if (image.labels().containsKey(LeaseStore.EXPIRE)) {
+            LeaseStore.addFromContext(tx, context, new LeaseResource(LeaseResource.IMAGES, image.name()));
+        }
+    }
+
     /**
      * Changes an image.
      *
      * @param paths {@code target}, {@code labels}, {@code labels.<key>}, {@code annotations}, {@code annotations.<key>};
      *     empty for everything
      */
-    public Image update(NamespaceId namespace, Image wanted, List<String> paths) {
+    public Image update(CallContext context, Image wanted, List<String> paths) {
+        NamespaceId namespace = context.requireNamespace();
         if (wanted.name().isEmpty()) {
             throw new InvalidArgumentException("an image name is required for an update");
         }
@@ -137,6 +145,7 @@ public final class ImageStore {
             }
             Image updated = new Image(wanted.name(), target, labels, current.created(), clock.instant());
             validate(updated);
+            lease(tx, context, updated);
             put(tx, namespace, updated);
             tx.leavesGarbage();
             return updated;

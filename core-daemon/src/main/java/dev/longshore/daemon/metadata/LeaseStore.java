@@ -21,6 +21,9 @@ import java.util.Optional;
 /** The leases of all namespaces. */
 public final class LeaseStore {
 
+    /** The label that says when a lease or an image ends. */
+    static final String EXPIRE = "containerd.io/gc.expire";
+
     private static final int MAX_ID_LENGTH = 1024;
 
     private final Database database;
@@ -165,7 +168,7 @@ public final class LeaseStore {
 
     /** When a lease or image with these labels ends; empty for never. */
     static Optional<Instant> expiry(Map<String, String> labels) {
-        String text = labels.get("containerd.io/gc.expire");
+        String text = labels.get(EXPIRE);
         if (text == null) {
             return Optional.empty();
         }

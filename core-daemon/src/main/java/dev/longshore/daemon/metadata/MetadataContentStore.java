@@ -14,6 +14,7 @@ import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.ResourceExhaustedException;
 import dev.longshore.sdk.filter.Fields;
 import dev.longshore.sdk.filter.Filter;
 import dev.longshore.sdk.label.Labels;
@@ -220,14 +221,25 @@ public final class MetadataContentStore implements ContentStore {
     @Override
     public void abort(CallContext context, String ref) {
         NamespaceId namespace = context.requireNamespace();
-        IngestRow row = database.write(tx -> {
+        IngestRow row;
+        try {
+            row = forget(namespace, ref);
+        } catch (ResourceExhaustedException e) {
+            // The disk is full, and this is how somebody makes space.
+            database.read(tx -> ingest(tx, namespace, ref)).ifPresent(full -> abortIfThere(context, full.backendRef()));
+            row = forget(namespace, ref);
+        }
+        abortIfThere(context, row.backendRef());
+    }
+
+    private IngestRow forget(NamespaceId namespace, String ref) {
+        return database.write(tx -> {
             IngestRow found =
                     ingest(tx, namespace, ref).orElseThrow(() -> new NotFoundException("ingest \"%s\"".formatted(ref)));
             forget(tx, namespace, ref);
             tx.leavesGarbage(); // if the backend cannot be asked now
             return found;
         });
-        abortIfThere(context, row.backendRef());
     }
 
     private void abortIfThere(CallContext context, String backendRef) {

@@ -56,8 +56,8 @@ public final class MetadataSnapshotter implements Snapshotter {
     private final Clock clock;
     private final SnapshotRows rows;
 
-    /** Backend names of commits that a thread of this process is at. */
-    private final Set<String> committing = ConcurrentHashMap.newKeySet();
+    /** Commits of which it is not known how they ended, and that nobody is at. */
+    private final Set<SnapshotRow> open = ConcurrentHashMap.newKeySet();
 
     MetadataSnapshotter(String name, Snapshotter backend, Database database, Clock clock) {
         this.name = name;
@@ -65,6 +65,9 @@ public final class MetadataSnapshotter implements Snapshotter {
         this.database = database;
         this.clock = clock;
         this.rows = new SnapshotRows(name);
+        database.read(rows::all).stream()
+                .filter(row -> row.state() == State.COMMITTING)
+                .forEach(open::add);
     }
 
     /** What clients call this snapshotter. */
@@ -75,6 +78,7 @@ public final class MetadataSnapshotter implements Snapshotter {
     @Override
     public SnapshotInfo stat(CallContext context, String key) {
         NamespaceId namespace = context.requireNamespace();
+        settle(context, key);
         return database.read(tx -> ready(tx, namespace, key)).info();
     }
 
@@ -146,6 +150,8 @@ public final class MetadataSnapshotter implements Snapshotter {
         NamespaceId namespace = context.requireNamespace();
         requireKey(key);
         Labels.check(labels);
+        settle(context, key);
+        settle(context, parent);
         String[] backendParent = {""};
         SnapshotRow row = database.write(tx -> {
             Namespaces.ensure(tx, namespace);
@@ -268,6 +274,8 @@ public final class MetadataSnapshotter implements Snapshotter {
         NamespaceId namespace = context.requireNamespace();
         requireKey(name);
         Labels.check(labels);
+        settle(context, key);
+        settle(context, name);
         SnapshotRow[] source = new SnapshotRow[1];
         String[] backendParent = {""};
         SnapshotRow row = database.write(tx -> {
@@ -299,40 +307,48 @@ public final class MetadataSnapshotter implements Snapshotter {
                     now,
                     now);
             rows.put(tx, committed);
-            committing.add(committed.backendKey());
+            LeaseStore.addFromContext(tx, context, LeaseResource.snapshot(this.name, name));
             return committed;
         });
         try {
-            try {
-                backend.commit(
-                        context,
-                        row.backendKey(),
-                        source[0].backendKey(),
-                        Optional.of(backendParent[0]).filter(text -> !text.isEmpty()),
-                        backendLabels(labels));
-            } catch (NotFoundException
-                    | AlreadyExistsException
-                    | InvalidArgumentException
-                    | FailedPreconditionException
-                    | UnimplementedException e) {
-                revert(row);
-                throw e;
-            } catch (RuntimeException e) {
-                // It may have happened all the same: ask, and leave it to settle() while nobody answers.
-                if (!settle(row)) {
-                    throw e;
-                }
+            backend.commit(
+                    context,
+                    row.backendKey(),
+                    source[0].backendKey(),
+                    Optional.of(backendParent[0]).filter(text -> !text.isEmpty()),
+                    backendLabels(labels));
+        } catch (NotFoundException
+                | AlreadyExistsException
+                | InvalidArgumentException
+                | FailedPreconditionException
+                | UnimplementedException e) {
+            revert(row);
+            throw e;
+        } catch (RuntimeException e) {
+            // It may have happened all the same: ask, and whoever comes next asks again while nobody answers.
+            open.add(row);
+            if (settle(row)) {
                 return;
             }
-            finish(row);
-        } finally {
-            committing.remove(row.backendKey());
+            throw e;
         }
+        finish(row);
+    }
+
+    /** Whether {@code row} still stands for a commit under way; another thread may have found out how it ended. */
+    private boolean isOpen(Tx tx, SnapshotRow row) throws SQLException {
+        return rows.find(tx, new NamespaceId(row.namespace()), row.name())
+                .filter(found ->
+                        found.state() == State.COMMITTING && found.backendKey().equals(row.backendKey()))
+                .isPresent();
     }
 
     private void finish(SnapshotRow committed) {
         NamespaceId namespace = new NamespaceId(committed.namespace());
         database.write(tx -> {
+            if (!isOpen(tx, committed)) {
+                return false;
+            }
             Optional<SnapshotRow> source = rows.find(tx, namespace, committed.source());
             if (source.isPresent()) {
                 rows.delete(tx, source.get());
@@ -349,19 +365,20 @@ public final class MetadataSnapshotter implements Snapshotter {
 
     private void revert(SnapshotRow committed) {
         database.write(tx -> {
+            if (!isOpen(tx, committed)) {
+                return false;
+            }
             rows.delete(tx, committed);
+            LeaseStore.drop(tx, new NamespaceId(committed.namespace()), LeaseResource.snapshot(name, committed.name()));
             return true;
         });
     }
 
     /** Finds out how commits ended that a crash or a lost connection cut short. Asks the backend. */
     public void settle() {
-        List<SnapshotRow> open = database.read(rows::all).stream()
-                .filter(row -> row.state() == State.COMMITTING && !committing.contains(row.backendKey()))
-                .toList();
         for (SnapshotRow row : open) {
             try {
-                settle(row);
+                boolean _ = settle(row);
             } catch (ContainerdException e) {
                 log.atWarn()
                         .addKeyValue("snapshotter", name)
@@ -373,22 +390,48 @@ public final class MetadataSnapshotter implements Snapshotter {
         }
     }
 
+    /** Before something that {@code key} may stand in the way of, or would be changed by. */
+    private void settle(CallContext context, String key) {
+        if (open.isEmpty()) {
+            return;
+        }
+        NamespaceId namespace = context.requireNamespace();
+        for (SnapshotRow row : open) {
+            boolean concerned = row.name().equals(key) || row.source().equals(key);
+            if (concerned && row.namespace().equals(namespace.value())) {
+                boolean _ = settle(row);
+            }
+        }
+    }
+
     /** Whether the commit happened; a backend that says no has not done it. */
     private boolean settle(SnapshotRow row) {
         CallContext context = CallContext.of(row.namespace(), SETTLE);
+        boolean happened;
         try {
             backend.stat(context, row.backendKey());
+            happened = true;
         } catch (NotFoundException e) {
-            revert(row);
-            return false;
+            happened = false;
         }
-        finish(row);
-        return true;
+        if (happened) {
+            finish(row);
+        } else {
+            revert(row);
+        }
+        open.remove(row);
+        log.atInfo()
+                .addKeyValue("snapshotter", name)
+                .addKeyValue("key", row.source())
+                .addKeyValue("committed", happened)
+                .log("found out how a commit ended that was cut short");
+        return happened;
     }
 
     @Override
     public void remove(CallContext context, String key) {
         NamespaceId namespace = context.requireNamespace();
+        settle(context, key);
         database.write(tx -> {
             SnapshotRow row = rows.require(tx, namespace, key);
             if (rows.hasChildren(tx, namespace, key)) {

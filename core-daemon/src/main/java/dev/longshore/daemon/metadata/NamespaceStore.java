@@ -74,14 +74,15 @@ public final class NamespaceStore {
             get(tx, id);
             List<String> left = new ArrayList<>();
             for (Map.Entry<String, String> kind : List.of(
-                    Map.entry("image", "images"),
-                    Map.entry("blob", "blobs"),
-                    Map.entry("container", "containers"),
-                    Map.entry("snapshot", "snapshots"))) {
+                    Map.entry("image", "images"), Map.entry("blob", "blobs"), Map.entry("container", "containers"))) {
                 if (tx.exists("SELECT 1 FROM " + kind.getKey() + " WHERE namespace = ? LIMIT 1", id.value())) {
                     left.add(kind.getValue());
                 }
             }
+            left.addAll(tx.query(
+                    "SELECT DISTINCT snapshotter FROM snapshot WHERE namespace = ? ORDER BY snapshotter",
+                    row -> "snapshots on \"%s\" snapshotter".formatted(row.getString(1)),
+                    id.value()));
             if (!left.isEmpty()) {
                 throw new FailedPreconditionException(
                         "namespace \"%s\" must be empty, but it still has %s".formatted(id, String.join(", ", left)));

@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Labels as a column: a line {@code key=value} each, sorted, with {@code \\}, {@code \n} and, in keys, {@code \=} escaped. A
- * person can read it with {@code sqlite3}, and reading it back costs no parser.
+ * Labels as a column: a line {@code key=value} each, sorted, with {@code \\}, {@code \n} and, in keys, {@code \=} escaped. A label
+ * without a value is none, as in containerd. A person can read it with {@code sqlite3}, and reading it back costs no parser.
  */
 final class TextMap {
 
@@ -15,6 +15,9 @@ final class TextMap {
     static String write(Map<String, String> map) {
         StringBuilder text = new StringBuilder();
         new TreeMap<>(map).forEach((key, value) -> {
+            if (value.isEmpty()) {
+                return;
+            }
             escape(key, true, text);
             text.append('=');
             escape(value, false, text);

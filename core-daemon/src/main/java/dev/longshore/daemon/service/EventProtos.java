@@ -32,6 +32,7 @@ import dev.longshore.api.events.TaskOOM;
 import dev.longshore.api.events.TaskPaused;
 import dev.longshore.api.events.TaskResumed;
 import dev.longshore.api.events.TaskStart;
+import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.event.Envelope;
 import dev.longshore.sdk.filter.Fields;
 import dev.longshore.sdk.namespace.NamespaceId;
@@ -89,7 +90,13 @@ public final class EventProtos {
                 .build();
     }
 
+    /** @throws InvalidArgumentException if it does not say when the event happened */
     static Envelope record(dev.longshore.api.types.Envelope envelope) {
+        if (!envelope.hasTimestamp()) {
+            throw new InvalidArgumentException(
+                    "a forwarded event must have a timestamp: this one of topic \"%.128s\" has none"
+                            .formatted(envelope.getTopic()));
+        }
         return new Envelope(
                 Protos.instant(envelope.getTimestamp()),
                 new NamespaceId(envelope.getNamespace()),

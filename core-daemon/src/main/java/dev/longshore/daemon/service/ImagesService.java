@@ -82,9 +82,7 @@ public final class ImagesService extends ImagesGrpc.ImagesImplBase {
         Unary.answer(observer, () -> {
             CallContext context = CallContexts.current();
             Image updated = images.update(
-                    context.requireNamespace(),
-                    record(request.getImage()),
-                    request.getUpdateMask().getPathsList());
+                    context, record(request.getImage()), request.getUpdateMask().getPathsList());
             events.publish(
                     context.requireNamespace(),
                     "/images/update",
