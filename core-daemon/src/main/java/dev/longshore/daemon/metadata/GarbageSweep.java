@@ -36,7 +36,7 @@ public final class GarbageSweep {
     private static final String FLAT = PREFIX + "flat";
     private static final String REF = PREFIX + "ref.";
     private static final String BACK_REF = PREFIX + "bref.";
-    private static final String CONDITIONAL_SNAPSHOT = PREFIX + "cond.snapshot.";
+    private static final String CONDITIONAL_SNAPSHOT = PREFIX + "cond.snapshot";
     private static final String USED_AT = PREFIX + "cond.value-usedat";
 
     private final Database database;
@@ -245,7 +245,8 @@ public final class GarbageSweep {
                         && (node.type == Type.IMAGE || node.type == Type.CONTENT)) {
                     int bar = value.indexOf('|');
                     if (bar > 0) {
-                        String snapshotter = upTo(label.substring(CONDITIONAL_SNAPSHOT.length()), "/");
+                        String snapshotter = upTo(
+                                label.substring(CONDITIONAL_SNAPSHOT.length()).replaceFirst("^[./]+", ""), "/");
                         conditions.add(new Condition(
                                 snapshot(node.namespace, snapshotter, value.substring(bar + 1)),
                                 node,
