@@ -31,6 +31,9 @@ public final class GarbageCollector implements AutoCloseable {
     /** For one round at one backend; each call in it has the backend's own deadline. */
     private static final Duration ROUND = Duration.ofMinutes(10);
 
+    /** For rounds that are under way when this is closed. */
+    private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
+
     /** For a client that waits for a collection; a backend that takes longer goes on without it. */
     private static final Duration SYNC_WAIT = Duration.ofSeconds(30);
 
@@ -38,6 +41,7 @@ public final class GarbageCollector implements AutoCloseable {
     private final Runnable sweep;
     private final List<Backend> backends;
     private final Set<String> busy = ConcurrentHashMap.newKeySet();
+    private final Set<Thread> running = ConcurrentHashMap.newKeySet();
     private final Thread scheduler;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -115,7 +119,7 @@ public final class GarbageCollector implements AutoCloseable {
     private void schedule() {
         try {
             awaitFor(config.startupDelay());
-            while (true) {
+            while (!isClosed()) {
                 long ticket = takeUp();
                 long begin = System.nanoTime();
                 Optional<RuntimeException> failed = run(ticket > finished());
@@ -137,6 +141,15 @@ public final class GarbageCollector implements AutoCloseable {
         lock.lock();
         try {
             return finished;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
         } finally {
             lock.unlock();
         }
@@ -211,14 +224,17 @@ public final class GarbageCollector implements AutoCloseable {
             }
             CountDownLatch ended = new CountDownLatch(1);
             rounds.add(ended);
-            Thread.startVirtualThread(() -> {
+            Thread round = Thread.ofVirtual().unstarted(() -> {
                 try {
                     removeGarbage(backend);
                 } finally {
                     busy.remove(backend.name());
+                    running.remove(Thread.currentThread());
                     ended.countDown();
                 }
             });
+            running.add(round);
+            round.start();
         }
         if (wait) {
             await(rounds);
@@ -258,6 +274,7 @@ public final class GarbageCollector implements AutoCloseable {
         }
     }
 
+    /** Nothing is asked of the metadata any more when this returns; a backend that hangs is not waited for long. */
     @Override
     public void close() {
         lock.lock();
@@ -268,5 +285,17 @@ public final class GarbageCollector implements AutoCloseable {
             lock.unlock();
         }
         scheduler.interrupt();
+        running.forEach(Thread::interrupt);
+        Deadline deadline = Deadline.after(CLOSE_WAIT);
+        try {
+            if (scheduler.isAlive()) { // it may never have been started
+                boolean _ = scheduler.join(deadline.remaining());
+            }
+            for (Thread round : running) {
+                boolean _ = round.join(deadline.remaining());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -165,6 +165,34 @@ final class GarbageCollectorTest {
         }
     }
 
+    @Test
+    void oneThatWasNeverStartedIsClosed() {
+        new GarbageCollector(PROMPT, sweeps::incrementAndGet, List.of(backend)).close();
+        assertThat(sweeps.get()).isZero();
+    }
+
+    @Test
+    void nothingIsCollectedAnyMoreOnceItIsClosed() {
+        GarbageCollector waiting = start(new GcConfig(0.5, 0, 0, Duration.ZERO, NEVER), backend);
+        waiting.close();
+        assertThat(sweeps.get()).isZero();
+        AtomicInteger ended = new AtomicInteger();
+        CountDownLatch entered = new CountDownLatch(1);
+        Backend slow = new Backend("slow", ignored -> {
+            entered.countDown();
+            try {
+                new CountDownLatch(1).await();
+            } catch (InterruptedException e) {
+                return ended.incrementAndGet();
+            }
+            return 0;
+        });
+        GarbageCollector collecting = start(PROMPT, slow);
+        await().until(() -> entered.getCount() == 0);
+        collecting.close();
+        assertThat(ended.get()).isEqualTo(1);
+    }
+
     @ParameterizedTest
     @ValueSource(doubles = {0, -1, 0.51, 2})
     void aPartOfTheTimeThatIsNoneIsRefused(double threshold) {
