@@ -1,6 +1,6 @@
 #!/bin/sh
 # assemble.sh MODULE JAVA_HOME: lays the distribution out in MODULE/target/longshore, from what Maven put beside it:
-# target/pool (all jars), target/natives (unpacked native libraries), and each program's target/classpath.
+# target/natives (unpacked native libraries), and each program's target/classpath.
 set -eu
 module=$1
 jdk=$2
@@ -18,7 +18,7 @@ printf '%s\n' "$jdk" >"$out/lib/jdk"
 machine=$(uname -m)
 natives=$target/natives
 
-# One pool of jars; each program lists its own, its own jar first.
+# All jars are in one folder; each program lists its own, its own jar first.
 class_path() { # PROGRAM MODULE
   own=
   for jar in "$top/$2"/target/longshore-"$2"-*.jar; do
@@ -27,8 +27,11 @@ class_path() { # PROGRAM MODULE
   [ -f "$own" ] || { echo "assemble: no jar of $2: build it first (mvn package)" >&2; exit 1; }
   list=${own##*/}
   cp -l "$own" "$out/lib/" 2>/dev/null || cp "$own" "$out/lib/"
-  for jar in $(tr ':' ' ' <"$top/$2/target/classpath"); do
-    jar=${jar##*/}
+  IFS= read -r paths <"$top/$2/target/classpath" || [ -n "$paths" ]
+  fields=$IFS
+  IFS=:
+  for path in $paths; do
+    jar=${path##*/}
     case $jar in
       # Not jars; jars with nothing but annotations; jars with nothing but a library that is unpacked below.
       *.pom | annotations-* | animal-sniffer-* | error_prone_annotations-* | j2objc-annotations-* | jspecify-* | jsr305-* | listenablefuture-*)
@@ -39,8 +42,9 @@ class_path() { # PROGRAM MODULE
         ;;
     esac
     list="$list $jar"
-    [ -e "$out/lib/$jar" ] || cp -p "$target/pool/$jar" "$out/lib/"
+    [ -e "$out/lib/$jar" ] || cp -p "$path" "$out/lib/"
   done
+  IFS=$fields
   printf '%s\n' "$list" >"$out/lib/$1.classpath"
 }
 class_path longshored core-daemon
