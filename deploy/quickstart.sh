@@ -20,7 +20,7 @@ need_debian_root
 
 say "Looking for what is needed"
 need_jdk
-install_packages runc gcc libc6-dev busybox-static
+install_packages runc gcc libc6-dev busybox-static openssl
 need_maven
 
 say "Building"

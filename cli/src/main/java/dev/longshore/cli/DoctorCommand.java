@@ -7,6 +7,7 @@ import dev.longshore.cli.text.Screen;
 import dev.longshore.cli.text.Table;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.json.Json;
+import dev.longshore.sdk.linux.Libcrypto;
 import dev.longshore.transport.grpc.Unary;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -73,6 +74,7 @@ final class DoctorCommand implements Callable<Integer> {
                 fuse(),
                 criu(),
                 jdk(),
+                libcrypto(),
                 space(),
                 daemon(connection));
         Table table = new Table("CHECK", "STATE", "FOUND", "WHAT TO DO");
@@ -204,6 +206,16 @@ final class DoctorCommand implements Callable<Integer> {
     private static Finding jdk() {
         return Finding.ok(
                 "JDK", System.getProperty("java.vendor.version", "") + " " + System.getProperty("java.home", ""));
+    }
+
+    private static Finding libcrypto() {
+        return Libcrypto.digester("SHA-256", 32).isPresent()
+                ? Finding.ok("libcrypto", "libcrypto.so.3")
+                : new Finding(
+                        "libcrypto",
+                        Verdict.OPTIONAL,
+                        "no libcrypto.so.3",
+                        "apt-get install openssl, for digests at full speed from the first byte on");
     }
 
     private static Finding space() {

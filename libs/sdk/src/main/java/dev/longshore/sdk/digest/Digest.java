@@ -1,6 +1,7 @@
 package dev.longshore.sdk.digest;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.linux.Libcrypto;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -60,19 +61,23 @@ public record Digest(String algorithm, String hex) {
 
     /** A fresh computation of {@code algorithm}, one of the three of the record. */
     public static MessageDigest digester(String algorithm) {
-        try {
-            return MessageDigest.getInstance(
-                    switch (algorithm) {
-                        case "sha256" -> "SHA-256";
-                        case "sha384" -> "SHA-384";
-                        case "sha512" -> "SHA-512";
-                        default ->
-                            throw new InvalidArgumentException(
-                                    "digest algorithm \"%.32s\" is not supported".formatted(algorithm));
-                    });
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has " + algorithm, e);
-        }
+        return switch (algorithm) {
+            case "sha256" -> digester("SHA-256", 32);
+            case "sha384" -> digester("SHA-384", 48);
+            case "sha512" -> digester("SHA-512", 64);
+            default ->
+                throw new InvalidArgumentException("digest algorithm \"%.32s\" is not supported".formatted(algorithm));
+        };
+    }
+
+    private static MessageDigest digester(String name, int length) {
+        return Libcrypto.digester(name, length).orElseGet(() -> {
+            try {
+                return MessageDigest.getInstance(name);
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException("every JDK has " + name, e);
+            }
+        });
     }
 
     private static boolean isLowerHex(int c) {
