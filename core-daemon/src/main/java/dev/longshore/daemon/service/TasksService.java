@@ -361,6 +361,11 @@ public final class TasksService extends TasksGrpc.TasksImplBase {
 
     @Override
     public void wait(WaitRequest request, StreamObserver<WaitResponse> observer) {
+        // It may take years: not on a thread that is kept for short calls.
+        Thread.startVirtualThread(Context.current().wrap(() -> awaitExit(request, observer)));
+    }
+
+    private void awaitExit(WaitRequest request, StreamObserver<WaitResponse> observer) {
         Context call = Context.current();
         Thread waiting = Thread.currentThread();
         // A client that leaves must not leave a thread behind that waits for a task that runs for years.

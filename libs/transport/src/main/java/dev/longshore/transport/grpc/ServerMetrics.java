@@ -8,9 +8,13 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.util.Arrays;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -23,6 +27,9 @@ public final class ServerMetrics implements ServerInterceptor {
 
     private final MeterRegistry registry;
 
+    /** By full name. To look a meter up in the registry costs more than all else that is done here. */
+    private final Map<String, MethodMeters> methods = new ConcurrentHashMap<>();
+
     public ServerMetrics(MeterRegistry registry) {
         this.registry = registry;
     }
@@ -31,18 +38,15 @@ public final class ServerMetrics implements ServerInterceptor {
     public <Q, A> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         MethodDescriptor<Q, A> method = call.getMethodDescriptor();
-        String[] tags = {
-            "grpc_type", type(method.getType()),
-            "grpc_service", String.valueOf(method.getServiceName()),
-            "grpc_method", String.valueOf(method.getBareMethodName())
-        };
-        registry.counter("grpc.server.started", tags).increment();
-        Handling handling = new Handling(tags, System.nanoTime(), new AtomicBoolean());
+        MethodMeters meters =
+                methods.computeIfAbsent(method.getFullMethodName(), name -> new MethodMeters(registry, method));
+        meters.started.increment();
+        Handling handling = new Handling(meters, System.nanoTime(), new AtomicBoolean());
         ServerCall.Listener<Q> listener = next.startCall(
                 new SimpleForwardingServerCall<>(call) {
                     @Override
                     public void close(Status status, Metadata trailers) {
-                        end(handling, status.getCode());
+                        handling.end(status.getCode());
                         super.close(status, trailers);
                     }
                 },
@@ -50,31 +54,46 @@ public final class ServerMetrics implements ServerInterceptor {
         return new SimpleForwardingServerCallListener<>(listener) {
             @Override
             public void onCancel() {
-                end(handling, Status.Code.CANCELLED);
+                handling.end(Status.Code.CANCELLED);
                 super.onCancel();
             }
         };
     }
 
     /** One call: it may be answered and given up at the same time, and counts once. */
-    @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Handling(String[] tags, long start, AtomicBoolean ended) {}
+    private record Handling(MethodMeters meters, long start, AtomicBoolean ended) {
 
-    private void end(Handling call, Status.Code code) {
-        if (call.ended().getAndSet(true)) {
-            return;
+        void end(Status.Code code) {
+            if (!ended.getAndSet(true)) {
+                meters.ended(code, System.nanoTime() - start);
+            }
         }
-        registry.timer("grpc.server.handling", call.tags())
-                .record(System.nanoTime() - call.start(), TimeUnit.NANOSECONDS);
-        registry.counter("grpc.server.handled", with(call.tags(), "grpc_code", code(code)))
-                .increment();
     }
 
-    private static String[] with(String[] tags, String key, String value) {
-        String[] more = Arrays.copyOf(tags, tags.length + 2);
-        more[tags.length] = key;
-        more[tags.length + 1] = value;
-        return more;
+    private static final class MethodMeters {
+
+        private final MeterRegistry registry;
+        private final Tags tags;
+        private final Counter started;
+        private final Timer handling;
+        private final Map<Status.Code, Counter> handled = new ConcurrentHashMap<>();
+
+        MethodMeters(MeterRegistry registry, MethodDescriptor<?, ?> method) {
+            this.registry = registry;
+            this.tags = Tags.of(
+                    "grpc_type", type(method.getType()),
+                    "grpc_service", String.valueOf(method.getServiceName()),
+                    "grpc_method", String.valueOf(method.getBareMethodName()));
+            this.started = registry.counter("grpc.server.started", tags);
+            this.handling = registry.timer("grpc.server.handling", tags);
+        }
+
+        void ended(Status.Code code, long nanos) {
+            handling.record(nanos, TimeUnit.NANOSECONDS);
+            handled.computeIfAbsent(
+                            code, key -> registry.counter("grpc.server.handled", tags.and("grpc_code", code(key))))
+                    .increment();
+        }
     }
 
     private static String type(MethodDescriptor.MethodType type) {

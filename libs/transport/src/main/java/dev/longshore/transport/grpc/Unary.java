@@ -42,20 +42,17 @@ public final class Unary {
 
     /**
      * Answers with a stream of what {@code body} hands to its sink. The sink blocks while the client takes nothing, so a
-     * long list needs no memory. The body runs on a thread of its own, because gRPC tells of room and of cancellation on the
-     * thread that a service method would block.
+     * long list needs no memory; gRPC tells of room and of cancellation on another thread than that of the call.
      */
     public static <A> void stream(StreamObserver<A> observer, Consumer<Consumer<A>> body) {
         FlowControlledSink<A> sink = new FlowControlledSink<>((ServerCallStreamObserver<A>) observer);
-        Thread.startVirtualThread(Context.current().wrap(() -> {
-            try {
-                body.accept(sink);
-            } catch (Throwable e) { // whatever it is, the caller must hear of it
-                observer.onError(StatusMapper.toStatus(e).asRuntimeException());
-                return;
-            }
-            observer.onCompleted();
-        }));
+        try {
+            body.accept(sink);
+        } catch (Throwable e) { // whatever it is, the caller must hear of it
+            observer.onError(StatusMapper.toStatus(e).asRuntimeException());
+            return;
+        }
+        observer.onCompleted();
     }
 
     /** Makes a call, turning the status it fails with into an error class. */

@@ -25,8 +25,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -34,7 +32,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A gRPC server on a unix socket, one virtual thread for each call.
+ * A gRPC server on a unix socket, a thread for each call.
  *
  * <p>The socket gets its final name only after it has its mode and owner, so nobody can connect in between. A socket
  * that a dead process left behind is replaced; one that somebody answers on is not.
@@ -64,7 +62,7 @@ public final class UnixServer implements AutoCloseable {
     private final Optional<Path> socket;
 
     private final EventLoopGroup eventLoop;
-    private final ExecutorService calls;
+    private final CallThreads calls;
     private final Server server;
 
     /**
@@ -121,7 +119,7 @@ public final class UnixServer implements AutoCloseable {
         }
     }
 
-    private UnixServer(Optional<Path> socket, EventLoopGroup eventLoop, ExecutorService calls, Server server) {
+    private UnixServer(Optional<Path> socket, EventLoopGroup eventLoop, CallThreads calls, Server server) {
         this.socket = socket;
         this.eventLoop = eventLoop;
         this.calls = calls;
@@ -212,13 +210,14 @@ public final class UnixServer implements AutoCloseable {
             int maxReceived)
             throws IOException {
         EventLoopGroup eventLoop = EventLoops.open("grpc-" + name.getFileName());
-        ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
+        CallThreads calls = new CallThreads("call-" + name.getFileName());
         try {
             NettyServerBuilder builder = NettyServerBuilder.forAddress(address)
                     .channelFactory(channels)
                     .bossEventLoopGroup(eventLoop)
                     .workerEventLoopGroup(eventLoop)
-                    .executor(calls)
+                    .directExecutor()
+                    .callExecutor(calls)
                     .maxInboundMessageSize(maxReceived)
                     .maxInboundMetadataSize(MAX_METADATA_SIZE)
                     .maxRstFramesPerWindow(MAX_RESETS_PER_SECOND, 1)
@@ -227,7 +226,7 @@ public final class UnixServer implements AutoCloseable {
                     .permitKeepAliveTime(1, TimeUnit.SECONDS)
                     .permitKeepAliveWithoutCalls(true);
             for (BindableService service : services) {
-                builder.addService(intercepted(service, interceptors));
+                builder.addService(ServerInterceptors.intercept(intercepted(service, interceptors), calls));
             }
             return new UnixServer(file, eventLoop, calls, builder.build().start());
         } catch (IOException | RuntimeException e) {
@@ -241,7 +240,7 @@ public final class UnixServer implements AutoCloseable {
     private void abandon() {
         server.shutdownNow();
         var _ = eventLoop.shutdownGracefully(0, 0, TimeUnit.SECONDS);
-        calls.shutdownNow();
+        calls.close();
     }
 
     private static ServerServiceDefinition intercepted(
@@ -310,10 +309,8 @@ public final class UnixServer implements AutoCloseable {
 
     /** Calls have been told to end: they are waited for first, since their last words go over the event loop. */
     private void end() {
-        calls.shutdownNow();
         try {
-            boolean ended = calls.awaitTermination(1, TimeUnit.SECONDS);
-            if (!ended) {
+            if (!calls.end(Duration.ofSeconds(1))) {
                 log.atWarn().addKeyValue("address", socket).log("calls did not end in time");
             }
         } catch (InterruptedException e) {
