@@ -11,12 +11,12 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.BlockingDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingDeque;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.sqlite.SQLiteErrorCode;
@@ -32,8 +32,11 @@ final class Database implements AutoCloseable {
     private static final int READERS = 4;
 
     private final Path file;
-    private final Connection writer;
-    private final BlockingQueue<Connection> readers = new ArrayBlockingQueue<>(READERS);
+    private final Session writer;
+
+    /** The one that was used last comes first: it has what it needs at hand. */
+    private final BlockingDeque<Session> readers = new LinkedBlockingDeque<>(READERS);
+
     private final ExecutorService writing = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("metadata-writer").daemon(true).factory());
     private final Consumer<Boolean> onCommit;
@@ -55,18 +58,18 @@ final class Database implements AutoCloseable {
         this.file = file;
         this.onCommit = onCommit;
         try {
-            this.writer = connect();
-            try (Statement statement = writer.createStatement()) {
+            Connection first = connect();
+            this.writer = new Session(first);
+            try (Statement statement = first.createStatement()) {
                 statement.execute("PRAGMA journal_mode=WAL");
             }
-            Schema.migrate(writer);
+            Schema.migrate(first);
             for (int i = 0; i < READERS; i++) {
                 Connection reader = connect();
                 try (Statement statement = reader.createStatement()) {
                     statement.execute("PRAGMA query_only=ON");
                 }
-                reader.setAutoCommit(false);
-                readers.add(reader);
+                readers.add(new Session(reader));
             }
         } catch (SQLException e) {
             throw translate(e);
@@ -90,10 +93,11 @@ final class Database implements AutoCloseable {
         Future<T> result = writing.submit(() -> {
             Tx tx = new Tx(writer);
             T value;
-            execute("BEGIN IMMEDIATE");
+            // By hand: the driver loses count of its transactions when SQLite rolls one back by itself.
+            writer.execute("BEGIN IMMEDIATE");
             try {
                 value = work.run(tx);
-                execute("COMMIT");
+                writer.execute("COMMIT");
             } catch (Throwable e) {
                 rollback(e);
                 throw e;
@@ -106,16 +110,9 @@ final class Database implements AutoCloseable {
 
     private void rollback(Throwable cause) {
         try {
-            execute("ROLLBACK");
+            writer.execute("ROLLBACK");
         } catch (SQLException e) {
             cause.addSuppressed(e); // a full disk, for one, has SQLite roll back by itself
-        }
-    }
-
-    /** By hand: the driver loses count of its transactions when SQLite rolls one back by itself. */
-    private void execute(String sql) throws SQLException {
-        try (Statement statement = writer.createStatement()) {
-            statement.execute(sql);
         }
     }
 
@@ -140,27 +137,28 @@ final class Database implements AutoCloseable {
 
     /** Runs {@code work} on one consistent state. It cannot write. */
     <T> T read(Work<T> work) {
-        Connection connection = borrow();
+        Session session = borrow();
         try {
+            session.execute("BEGIN");
             try {
-                return work.run(new Tx(connection));
+                return work.run(new Tx(session));
             } finally {
-                connection.rollback();
+                session.execute("ROLLBACK");
             }
         } catch (SQLException e) {
             throw translate(e);
         } finally {
-            readers.add(connection);
+            readers.addFirst(session);
         }
     }
 
-    private Connection borrow() {
+    private Session borrow() {
         try {
-            Connection connection = readers.poll(10, TimeUnit.SECONDS);
-            if (connection == null) {
+            Session session = readers.poll(10, TimeUnit.SECONDS);
+            if (session == null) {
                 throw new UnavailableException("metadata %s is too busy to be read".formatted(file));
             }
-            return connection;
+            return session;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CanceledException("interrupted while waiting to read the metadata", e);
@@ -192,7 +190,7 @@ final class Database implements AutoCloseable {
     public void close() {
         writing.close();
         try {
-            for (Connection reader : readers) {
+            for (Session reader : readers) {
                 reader.close();
             }
             writer.close();

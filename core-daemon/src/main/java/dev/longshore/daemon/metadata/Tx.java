@@ -1,6 +1,5 @@
 package dev.longshore.daemon.metadata;
 
-import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -12,7 +11,7 @@ import java.util.Optional;
 /** A transaction under way: SQL with its arguments, and whether it left garbage. */
 final class Tx {
 
-    private final Connection connection;
+    private final Session session;
     private boolean garbage;
 
     /** Makes a value of the current row. */
@@ -22,19 +21,21 @@ final class Tx {
         T map(ResultSet row) throws SQLException;
     }
 
-    Tx(Connection connection) {
-        this.connection = connection;
+    Tx(Session session) {
+        this.session = session;
     }
 
     <T> List<T> query(String sql, RowMapper<T> mapper, Object... arguments) throws SQLException {
-        try (PreparedStatement statement = prepare(sql, arguments);
-                ResultSet rows = statement.executeQuery()) {
-            List<T> result = new ArrayList<>();
-            while (rows.next()) {
-                result.add(mapper.map(rows));
+        return session.with(sql, statement -> {
+            bind(statement, arguments);
+            try (ResultSet rows = statement.executeQuery()) {
+                List<T> result = new ArrayList<>();
+                while (rows.next()) {
+                    result.add(mapper.map(rows));
+                }
+                return result;
             }
-            return result;
-        }
+        });
     }
 
     /** The first row, if there is one. */
@@ -48,13 +49,13 @@ final class Tx {
 
     /** The number of rows that were changed. */
     int update(String sql, Object... arguments) throws SQLException {
-        try (PreparedStatement statement = prepare(sql, arguments)) {
+        return session.with(sql, statement -> {
+            bind(statement, arguments);
             return statement.executeUpdate();
-        }
+        });
     }
 
-    private PreparedStatement prepare(String sql, Object... arguments) throws SQLException {
-        PreparedStatement statement = connection.prepareStatement(sql);
+    private static void bind(PreparedStatement statement, Object... arguments) throws SQLException {
         for (int i = 0; i < arguments.length; i++) {
             Object argument = arguments[i];
             switch (argument) {
@@ -66,7 +67,6 @@ final class Tx {
                 default -> throw new IllegalArgumentException("no SQL type for " + argument.getClass());
             }
         }
-        return statement;
     }
 
     /** The next number of a sequence that never gives one twice. */
