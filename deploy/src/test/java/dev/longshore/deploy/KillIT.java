@@ -131,9 +131,7 @@ class KillIT {
         counter("second", 8);
         long pid = pidOf("first");
         long shim = parentOf(pid);
-        assertThat(parentOf(pidOf("second")))
-                .as("one shim has both containers")
-                .isEqualTo(shim);
+        assertThat(parentOf(pidOf("second"))).as("one shim has both containers").isEqualTo(shim);
 
         kill(shim);
 
@@ -188,10 +186,15 @@ class KillIT {
         for (int round = 0; round < 3; round++) {
             String prefix = "round-" + round + "-";
             List<Integer> acknowledged = new java.util.concurrent.CopyOnWriteArrayList<>();
-            Thread client = Thread.ofPlatform().start(() -> IntStream.range(0, 1000)
-                    .takeWhile(i -> suite.ctr("snapshots", "prepare", prefix + i).exit() == 0
-                            && suite.ctr("leases", "create", "--id", prefix + i).exit() == 0)
-                    .forEach(acknowledged::add));
+            Thread client = Thread.ofPlatform()
+                    .start(() -> IntStream.range(0, 1000)
+                            .takeWhile(i -> suite.ctr("snapshots", "prepare", prefix + i)
+                                                    .exit()
+                                            == 0
+                                    && suite.ctr("leases", "create", "--id", prefix + i)
+                                                    .exit()
+                                            == 0)
+                            .forEach(acknowledged::add));
             await().atMost(Programs.PATIENCE).until(() -> acknowledged.size() >= 5);
             suite.kill("longshored");
             await().atMost(Programs.PATIENCE).until(() -> !client.isAlive());
