@@ -69,10 +69,17 @@ final class HeaderBlock {
             unsigned += b & 0xff;
             signed += b;
         }
-        long stored = number(CHECKSUM, 8);
-        if (stored != unsigned && stored != signed) {
+        if (!sumIs(unsigned) && !sumIs(signed)) {
             throw new TarFormatException(
                     offset, "the header's checksum is wrong: the archive is damaged, or no tar archive");
+        }
+    }
+
+    private boolean sumIs(int sum) {
+        try {
+            return number(CHECKSUM, 8) == sum;
+        } catch (TarFormatException e) {
+            return false; // what is there is no number: no header, then
         }
     }
 

@@ -5,7 +5,8 @@ package dev.longshore.sdk.tar;
  *
  * @param entries how many entries
  * @param nameBytes bytes of a name or link target
- * @param extensionBytes bytes of one extended header: PAX records, a GNU long name
+ * @param extensionBytes bytes of the extended headers of one entry, PAX records and GNU long names together, and of all
+ *     global ones that are in force
  * @param segments data segments of one sparse file
  */
 public record TarLimits(long entries, int nameBytes, int extensionBytes, int segments) {

@@ -1,6 +1,5 @@
 package dev.longshore.sdk.tar;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLDecoder;
@@ -11,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Reads an archive from front to back: v7, ustar, GNU and PAX, with sparse files of all four kinds. Nothing in the input is
@@ -22,6 +22,19 @@ public final class TarReader {
 
     private static final String XATTR = "SCHILY.xattr.";
     private static final String XATTR_LIBARCHIVE = "LIBARCHIVE.xattr.";
+    private static final String SPARSE = "GNU.sparse.";
+    private static final Set<String> KNOWN = Set.of(
+            "path",
+            "linkpath",
+            "size",
+            "uid",
+            "gid",
+            "uname",
+            "gname",
+            "mtime",
+            "atime",
+            "SCHILY.devmajor",
+            "SCHILY.devminor");
     private static final int OLD_SPARSE = 386;
     private static final int OLD_SPARSE_EXTENDED = 482;
     private static final int OLD_SPARSE_REAL_SIZE = 483;
@@ -40,6 +53,9 @@ public final class TarReader {
     /** Bytes behind the stored ones, up to the next block. */
     private int padding;
 
+    /** Bytes of the extended headers since the last entry. */
+    private long extended;
+
     private List<Segment> segments = List.of();
 
     public TarReader(InputStream in, TarLimits limits, GlobalHeaders globalHeaders) {
@@ -54,12 +70,17 @@ public final class TarReader {
      * @throws TarFormatException if there is none that can be read
      */
     public Optional<TarEntry> next() throws IOException {
-        Map<String, String> pax = new HashMap<>(global);
+        Map<String, String> pax = new HashMap<>();
         String longName = "";
         String longLink = "";
+        boolean announced = false;
+        extended = 0;
         while (true) {
             skipRest();
             if (!readHeader()) {
+                if (announced) {
+                    throw error("the archive ends behind an extended header, where its entry should be");
+                }
                 return Optional.empty();
             }
             char type = (char) (header.bytes[HeaderBlock.TYPE] & 0xff);
@@ -73,8 +94,7 @@ public final class TarReader {
                     Map<String, String> records = new HashMap<>();
                     PaxRecords.parse(extension(size), header.offset, records);
                     if (globalHeaders == GlobalHeaders.APPLY) {
-                        global.putAll(records);
-                        records.forEach(pax::putIfAbsent);
+                        applyGlobally(records);
                     }
                 }
                 case 'L' -> longName = terminated(extension(size));
@@ -83,6 +103,19 @@ public final class TarReader {
                     return Optional.of(entry(type, size, longName, longLink, pax));
                 }
             }
+            announced |= type != 'g';
+        }
+    }
+
+    private void applyGlobally(Map<String, String> records) throws TarFormatException {
+        global.putAll(records);
+        long bytes = 0;
+        for (Map.Entry<String, String> entry : global.entrySet()) {
+            bytes += entry.getKey().length() + entry.getValue().length();
+        }
+        if (bytes > limits.extensionBytes()) {
+            throw error(
+                    "global headers of %d bytes are over the limit of %d".formatted(bytes, limits.extensionBytes()));
         }
     }
 
@@ -98,7 +131,7 @@ public final class TarReader {
         }
         int count = in.read(buffer, offset, (int) Math.min(length, left));
         if (count < 0) {
-            throw new EOFException("tar archive ends at byte %d, in the middle of a file".formatted(position));
+            throw error("the archive ends at byte %d in the middle of a file".formatted(position));
         }
         left -= count;
         position += count;
@@ -126,10 +159,11 @@ public final class TarReader {
     }
 
     private byte[] extension(long size) throws IOException {
-        if (size > limits.extensionBytes()) {
-            throw error(
-                    "an extended header of %d bytes is over the limit of %d".formatted(size, limits.extensionBytes()));
+        if (size > limits.extensionBytes() - extended) {
+            throw error("an extended header of %d bytes is over the limit of %d bytes for one entry"
+                    .formatted(size, limits.extensionBytes()));
         }
+        extended += size;
         store(size);
         byte[] bytes = new byte[(int) size];
         for (int at = 0; at < bytes.length; ) {
@@ -163,12 +197,19 @@ public final class TarReader {
         }
     }
 
-    private TarEntry entry(char flag, long stored, String longName, String longLink, Map<String, String> pax)
+    private TarEntry entry(char flag, long stored, String longName, String longLink, Map<String, String> own)
             throws IOException {
         HeaderBlock.Format format = header.format();
-        String name = pax.getOrDefault("path", longName.isEmpty() ? headerName(format) : longName);
+        Map<String, String> pax = new HashMap<>(global);
+        pax.putAll(own);
+        // An empty value takes back what a global header said; an extended attribute may be empty.
+        pax.entrySet()
+                .removeIf(record ->
+                        record.getValue().isEmpty() && !record.getKey().startsWith(XATTR));
+        // GNU's names before PAX', as Go's reader has it, which containerd reads layers with.
+        String name = longName.isEmpty() ? pax.getOrDefault("path", headerName(format)) : longName;
         String link =
-                pax.getOrDefault("linkpath", longLink.isEmpty() ? header.text(HeaderBlock.LINK_NAME, 100) : longLink);
+                longLink.isEmpty() ? pax.getOrDefault("linkpath", header.text(HeaderBlock.LINK_NAME, 100)) : longLink;
         EntryType type = type(flag, format, name);
         boolean file = type == EntryType.FILE;
         long size = pax.containsKey("size") ? PaxRecords.number(pax.getOrDefault("size", ""), header.offset) : stored;
@@ -196,7 +237,8 @@ public final class TarReader {
 
     private EntryType type(char flag, HeaderBlock.Format format, String name) throws TarFormatException {
         return switch (flag) {
-            case '0', 0, '7', 'S' -> name.endsWith("/") && flag != 'S' ? EntryType.DIRECTORY : EntryType.FILE;
+            case 0 -> name.endsWith("/") ? EntryType.DIRECTORY : EntryType.FILE;
+            case '0', '7', 'S' -> EntryType.FILE;
             case '1' -> EntryType.HARD_LINK;
             case '2' -> EntryType.SYMLINK;
             case '3' -> EntryType.CHARACTER_DEVICE;
@@ -244,13 +286,20 @@ public final class TarReader {
                 entry.xattr(key.substring(XATTR.length()), record.getValue());
             } else if (key.startsWith(XATTR_LIBARCHIVE)) {
                 entry.xattr(urlDecoded(key.substring(XATTR_LIBARCHIVE.length())), base64(record.getValue()));
+            } else if (!KNOWN.contains(key) && !key.startsWith(SPARSE)) {
+                entry.record(key, record.getValue());
             }
         }
         return entry.build();
     }
 
-    private static String urlDecoded(String name) {
-        return URLDecoder.decode(name, StandardCharsets.ISO_8859_1);
+    private String urlDecoded(String name) throws TarFormatException {
+        try {
+            // libarchive escapes with % only; a plus is a plus.
+            return URLDecoder.decode(name.replace("+", "%2B"), StandardCharsets.ISO_8859_1);
+        } catch (IllegalArgumentException e) {
+            throw error("the name of an extended attribute is not URL-encoded");
+        }
     }
 
     private String base64(String value) throws TarFormatException {
@@ -280,8 +329,11 @@ public final class TarReader {
             size = PaxRecords.number(
                     pax.getOrDefault("GNU.sparse.size", pax.getOrDefault("GNU.sparse.realsize", "")), header.offset);
             String text = pax.getOrDefault(PaxRecords.SPARSE_MAP, "");
-            String[] numbers = text.isEmpty() ? new String[0] : text.split(",", -1);
-            for (int i = 0; i + 1 < numbers.length; i += 2) {
+            String[] numbers = text.split(",", -1);
+            if (numbers.length % 2 != 0) {
+                throw error("the offsets and lengths of a sparse map do not come in pairs");
+            }
+            for (int i = 0; i < numbers.length; i += 2) {
                 add(
                         map,
                         PaxRecords.number(numbers[i], header.offset),
@@ -302,7 +354,10 @@ public final class TarReader {
         }
         boolean more = header.bytes[OLD_SPARSE_EXTENDED] != 0;
         byte[] block = new byte[HeaderBlock.SIZE];
-        while (more) {
+        for (int blocks = 0; more; blocks++) {
+            if (blocks > limits.segments()) {
+                throw error("a sparse file has more than %d segments".formatted(limits.segments()));
+            }
             int count = in.readNBytes(block, 0, block.length);
             position += count;
             if (count < block.length) {

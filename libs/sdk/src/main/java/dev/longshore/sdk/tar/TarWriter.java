@@ -15,6 +15,7 @@ public final class TarWriter implements AutoCloseable {
 
     private static final long MAX_SIZE_FIELD = 077777777777L;
     private static final long MAX_ID_FIELD = 07777777L;
+    private static final int MAX_OWNER_NAME = 31;
 
     private final OutputStream out;
     private final byte[] zeros = new byte[HeaderBlock.SIZE];
@@ -62,19 +63,33 @@ public final class TarWriter implements AutoCloseable {
         if (entry.size() > MAX_SIZE_FIELD) {
             pax.put("size", Long.toString(entry.size()));
         }
-        if (entry.uid() > MAX_ID_FIELD) {
-            pax.put("uid", Long.toString(entry.uid()));
+        number(pax, "uid", entry.uid());
+        number(pax, "gid", entry.gid());
+        number(pax, "SCHILY.devmajor", entry.deviceMajor());
+        number(pax, "SCHILY.devminor", entry.deviceMinor());
+        if (!fits(entry.userName(), MAX_OWNER_NAME)) {
+            pax.put("uname", entry.userName());
         }
-        if (entry.gid() > MAX_ID_FIELD) {
-            pax.put("gid", Long.toString(entry.gid()));
+        if (!fits(entry.groupName(), MAX_OWNER_NAME)) {
+            pax.put("gname", entry.groupName());
         }
         if (!entry.modified().truncatedTo(ChronoUnit.SECONDS).equals(entry.modified())
                 || entry.modified().getEpochSecond() < 0
                 || entry.modified().getEpochSecond() > MAX_SIZE_FIELD) {
             pax.put("mtime", PaxRecords.format(entry.modified()));
         }
+        entry.accessed().ifPresent(time -> pax.put("atime", PaxRecords.format(time)));
         entry.xattrs().forEach((name, value) -> pax.put("SCHILY.xattr." + name, value));
         return pax;
+    }
+
+    private static void number(Map<String, String> pax, String key, long value) {
+        if (value < 0) {
+            throw new IllegalArgumentException("an archive cannot say that %s is %d".formatted(key, value));
+        }
+        if (value > MAX_ID_FIELD) {
+            pax.put(key, Long.toString(value));
+        }
     }
 
     /** Whether a field of ustar takes the text as it is. */
@@ -105,8 +120,8 @@ public final class TarWriter implements AutoCloseable {
         text(block, HeaderBlock.MAGIC, 8, "ustar\00000");
         text(block, HeaderBlock.USER_NAME, 32, entry.userName());
         text(block, HeaderBlock.GROUP_NAME, 32, entry.groupName());
-        octal(block, HeaderBlock.MAJOR, 8, entry.deviceMajor());
-        octal(block, HeaderBlock.MINOR, 8, entry.deviceMinor());
+        octal(block, HeaderBlock.MAJOR, 8, Math.min(entry.deviceMajor(), MAX_ID_FIELD));
+        octal(block, HeaderBlock.MINOR, 8, Math.min(entry.deviceMinor(), MAX_ID_FIELD));
         checksum(block);
         out.write(block);
     }
