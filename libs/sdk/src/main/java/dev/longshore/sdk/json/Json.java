@@ -119,12 +119,13 @@ public final class Json {
         return text;
     }
 
-    /** The whole number at {@code key}. */
+    /** The whole number at {@code key}; one with a fraction, or of more than 64 bits, is none. */
     public static long number(Map<String, Object> parent, String key) {
-        if (!(parent.get(key) instanceof Number number)) {
-            throw new InvalidArgumentException(key + " is not a number");
-        }
-        return number.longValue();
+        return switch (parent.get(key)) {
+            case Integer number -> number;
+            case Long number -> number;
+            case null, default -> throw new InvalidArgumentException(key + " is not a number, or not a whole one");
+        };
     }
 
     /** For a person: indented. */
