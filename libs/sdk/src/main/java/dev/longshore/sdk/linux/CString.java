@@ -17,6 +17,14 @@ final class CString {
         return of(path.toString());
     }
 
+    /** The name in {@code folder}, for calls that take no folder. */
+    static byte[] in(Folder folder, byte[] name) {
+        byte[] prefix = ("/proc/self/fd/" + folder.fd() + "/").getBytes(StandardCharsets.US_ASCII);
+        byte[] path = Arrays.copyOf(prefix, prefix.length + name.length);
+        System.arraycopy(name, 0, path, prefix.length, name.length);
+        return of(path);
+    }
+
     /** @throws IllegalArgumentException if {@code text} has a zero byte, where C would see its end */
     static byte[] of(byte[] text) {
         for (byte b : text) {

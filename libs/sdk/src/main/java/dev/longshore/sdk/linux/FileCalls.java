@@ -65,13 +65,18 @@ public final class FileCalls {
 
     /** Sets both times, to the nanosecond where the file system keeps them. */
     public static void times(Path path, Instant accessed, Instant modified) throws ErrnoException {
+        byte[] times = timespecs(accessed, modified);
+        if (Libc.INSTANCE.utimensat(FileStat.AT_FDCWD, CString.of(path), times, FileStat.AT_SYMLINK_NOFOLLOW) != 0) {
+            throw new ErrnoException(Native.getLastError(), "utimensat", path.toString());
+        }
+    }
+
+    /** Two struct timespec. */
+    static byte[] timespecs(Instant accessed, Instant modified) {
         ByteBuffer times = ByteBuffer.allocate(32).order(ByteOrder.nativeOrder());
         times.putLong(accessed.getEpochSecond()).putLong(accessed.getNano());
         times.putLong(modified.getEpochSecond()).putLong(modified.getNano());
-        if (Libc.INSTANCE.utimensat(FileStat.AT_FDCWD, CString.of(path), times.array(), FileStat.AT_SYMLINK_NOFOLLOW)
-                != 0) {
-            throw new ErrnoException(Native.getLastError(), "utimensat", path.toString());
-        }
+        return times.array();
     }
 
     /**

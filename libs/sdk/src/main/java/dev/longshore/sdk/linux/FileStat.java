@@ -47,15 +47,23 @@ public record FileStat(
 
     /** @throws ErrnoException as statx(2) says */
     public static FileStat of(Path path) throws ErrnoException {
-        return at(AT_FDCWD, CString.of(path), path::toString);
+        byte[] result = new byte[STATX_SIZE];
+        if (Libc.INSTANCE.statx(AT_FDCWD, CString.of(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, result) != 0) {
+            throw new ErrnoException(Native.getLastError(), "statx", path.toString());
+        }
+        return of(result);
     }
 
     static FileStat at(int folder, byte[] name, Supplier<String> subject) throws ErrnoException {
         byte[] result = new byte[STATX_SIZE];
         int flags = AT_SYMLINK_NOFOLLOW | (name[0] == 0 ? AT_EMPTY_PATH : 0);
-        if (Libc.INSTANCE.statx(folder, name, flags, STATX_BASIC_STATS, result) != 0) {
+        if (FileLibc.statx(folder, name, flags, STATX_BASIC_STATS, result) != 0) {
             throw new ErrnoException(Native.getLastError(), "statx", subject.get());
         }
+        return of(result);
+    }
+
+    private static FileStat of(byte[] result) {
         ByteBuffer statx = ByteBuffer.wrap(result).order(ByteOrder.nativeOrder());
         return new FileStat(
                 Short.toUnsignedInt(statx.getShort(28)),

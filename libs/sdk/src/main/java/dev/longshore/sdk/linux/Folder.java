@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,7 +24,13 @@ public final class Folder implements AutoCloseable {
     static final int O_NOFOLLOW = ARM ? 0100000 : 0400000;
     static final int O_PATH = 010000000;
 
+    private static final int O_WRONLY = 1;
+    private static final int O_CREAT = 0100;
+    private static final int O_EXCL = 0200;
+    private static final int O_NONBLOCK = 04000;
+
     private static final int AT_REMOVEDIR = 0x200;
+    private static final int PATH_MAX = 4096;
     private static final int BUFFER_SIZE = 32768;
 
     /** Characters of a path that error messages are made of: trees may be deeper than any path is long. */
@@ -73,6 +80,21 @@ public final class Folder implements AutoCloseable {
             throw new ErrnoException(Native.getLastError(), "openat2", subject(name));
         }
         return new Folder(child, subject(name));
+    }
+
+    /**
+     * Opens the folder at {@code path} as a process that had this one as its root folder would: neither {@code ..} nor a symbolic
+     * link leads out of it. Goes through mounts.
+     *
+     * @throws ErrnoException as openat2(2) says; {@link Errno#ENOTDIR} if it is no folder, {@link Errno#ENOSYS} before Linux 5.6
+     */
+    public Folder inRoot(byte[] path) throws ErrnoException {
+        int child = PathHandle.openAt(
+                fd, path, O_DIRECTORY | O_CLOEXEC, PathHandle.RESOLVE_IN_ROOT | PathHandle.RESOLVE_NO_MAGICLINKS);
+        if (child < 0) {
+            throw new ErrnoException(Native.getLastError(), "openat2", subject(path));
+        }
+        return new Folder(child, subject(path));
     }
 
     /** Opens the folder that this one is in. */
@@ -154,9 +176,67 @@ public final class Folder implements AutoCloseable {
 
     /** Makes a folder with exactly these permissions but for the umask. */
     public void makeFolder(byte[] name, int permissions) throws ErrnoException {
-        if (Libc.INSTANCE.mkdirat(fd, CString.of(name), permissions) != 0) {
-            throw new ErrnoException(Native.getLastError(), "mkdirat", subject(name));
+        check(FileLibc.mkdirat(fd, CString.of(name), permissions), "mkdirat", name);
+    }
+
+    /** Makes a regular file, which must not be there, with mode 0600, and opens it for writing. */
+    public OpenFile makeFile(byte[] name) throws ErrnoException {
+        int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        return new OpenFile(check(FileLibc.openat(fd, CString.of(name), flags, 0600), "openat", name), this, name);
+    }
+
+    /** Opens a regular file for reading. */
+    public OpenFile openFile(byte[] name) throws ErrnoException {
+        int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+        return new OpenFile(check(FileLibc.openat(fd, CString.of(name), flags, 0), "openat", name), this, name);
+    }
+
+    /** Makes a device, fifo, socket or empty file: see {@link FileCalls#mknod}. */
+    public void makeNode(byte[] name, int mode, int major, int minor) throws ErrnoException {
+        check(FileLibc.mknodat(fd, CString.of(name), mode, FileCalls.device(major, minor)), "mknodat", name);
+    }
+
+    /** Makes a symbolic link; its target may be any text. */
+    public void makeSymbolicLink(byte[] name, byte[] target) throws ErrnoException {
+        check(FileLibc.symlinkat(CString.of(target), fd, CString.of(name)), "symlinkat", name);
+    }
+
+    /** Makes a hard link to a file of another folder; to the link itself, if that is a symbolic one. */
+    public void makeHardLink(byte[] name, Folder from, byte[] existing) throws ErrnoException {
+        check(FileLibc.linkat(from.fd, CString.of(existing), fd, CString.of(name), 0), "linkat", name);
+    }
+
+    /** The target of a symbolic link. */
+    public byte[] readSymbolicLink(byte[] name) throws ErrnoException {
+        byte[] target = new byte[PATH_MAX];
+        long length = FileLibc.readlinkat(fd, CString.of(name), target, target.length);
+        if (length < 0) {
+            throw new ErrnoException(Native.getLastError(), "readlinkat", subject(name));
         }
+        return Arrays.copyOf(target, (int) length);
+    }
+
+    /** Changes owner and group of a file or symbolic link, which takes set-id bits and capabilities away. */
+    public void chown(byte[] name, int uid, int gid) throws ErrnoException {
+        check(FileLibc.fchownat(fd, CString.of(name), uid, gid, FileStat.AT_SYMLINK_NOFOLLOW), "fchownat", name);
+    }
+
+    /** Sets all twelve permission bits of what must not be a symbolic link: the kernel would follow it. */
+    public void chmod(byte[] name, int permissions) throws ErrnoException {
+        check(FileLibc.fchmodat(fd, CString.of(name), permissions, 0), "fchmodat", name);
+    }
+
+    /** Sets both times of a file or symbolic link, to the nanosecond where the file system keeps them. */
+    public void times(byte[] name, Instant accessed, Instant modified) throws ErrnoException {
+        byte[] times = FileCalls.timespecs(accessed, modified);
+        check(FileLibc.utimensat(fd, CString.of(name), times, FileStat.AT_SYMLINK_NOFOLLOW), "utimensat", name);
+    }
+
+    private int check(int result, String call, byte[] name) throws ErrnoException {
+        if (result < 0) {
+            throw new ErrnoException(Native.getLastError(), call, subject(name));
+        }
+        return result;
     }
 
     /** Waits until the folder's entries are on disk. */
@@ -180,7 +260,7 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    private String subject(byte[] name) {
+    String subject(byte[] name) {
         return (subject.length() > MAX_SUBJECT ? "..." : subject) + "/" + new String(name, StandardCharsets.UTF_8);
     }
 

@@ -14,8 +14,8 @@ public final class PathHandle implements AutoCloseable {
     private static final int OPEN_HOW_SIZE = 24;
     static final long RESOLVE_NO_XDEV = 0x01;
     static final long RESOLVE_NO_SYMLINKS = 0x04;
-    private static final long RESOLVE_NO_MAGICLINKS = 0x02;
-    private static final long RESOLVE_IN_ROOT = 0x10;
+    static final long RESOLVE_NO_MAGICLINKS = 0x02;
+    static final long RESOLVE_IN_ROOT = 0x10;
 
     private final int fd;
 

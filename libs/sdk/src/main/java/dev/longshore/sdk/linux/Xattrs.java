@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** Extended attributes, with binary values; symbolic links are not followed. See xattr(7). */
 public final class Xattrs {
@@ -26,8 +27,15 @@ public final class Xattrs {
      * @throws ErrnoException as lgetxattr(2) says; {@link Errno#EOPNOTSUPP} if the file system has none
      */
     public static Optional<byte[]> get(Path path, String name) throws ErrnoException {
-        byte[] file = CString.of(path);
-        byte[] attribute = CString.of(name);
+        return get(CString.of(path), CString.of(name), path::toString);
+    }
+
+    /** {@link #get(Path, String)} of a file in a folder; the attribute's name is bytes, too. */
+    public static Optional<byte[]> get(Folder folder, byte[] name, byte[] attribute) throws ErrnoException {
+        return get(CString.in(folder, name), CString.of(attribute), () -> folder.subject(name));
+    }
+
+    private static Optional<byte[]> get(byte[] file, byte[] attribute, Supplier<String> subject) throws ErrnoException {
         for (int size = FIRST_TRY; ; size = MAX_SIZE) {
             byte[] value = new byte[size];
             long length = Libc.INSTANCE
@@ -41,7 +49,7 @@ public final class Xattrs {
                 return Optional.empty();
             }
             if (errno != Errno.ERANGE || size == MAX_SIZE) {
-                throw new ErrnoException(errno, "lgetxattr " + name, path.toString());
+                throw new ErrnoException(errno, "lgetxattr " + text(attribute), subject.get());
             }
         }
     }
@@ -53,7 +61,17 @@ public final class Xattrs {
      * @throws ErrnoException as llistxattr(2) says
      */
     public static List<String> list(Path path) throws ErrnoException {
-        byte[] file = CString.of(path);
+        return list(CString.of(path), path::toString).stream()
+                .map(name -> new String(name, StandardCharsets.UTF_8))
+                .toList();
+    }
+
+    /** {@link #list(Path)} of a file in a folder. */
+    public static List<byte[]> list(Folder folder, byte[] name) throws ErrnoException {
+        return list(CString.in(folder, name), () -> folder.subject(name));
+    }
+
+    private static List<byte[]> list(byte[] file, Supplier<String> subject) throws ErrnoException {
         for (int size = FIRST_TRY; ; size = MAX_SIZE) {
             byte[] names = new byte[size];
             long length =
@@ -66,17 +84,21 @@ public final class Xattrs {
                 return List.of();
             }
             if (errno != Errno.ERANGE || size == MAX_SIZE) {
-                throw new ErrnoException(errno, "llistxattr", path.toString());
+                throw new ErrnoException(errno, "llistxattr", subject.get());
             }
         }
     }
 
-    private static List<String> split(byte[] names, int length) {
-        List<String> result = new ArrayList<>();
+    private static String text(byte[] cString) {
+        return new String(cString, 0, cString.length - 1, StandardCharsets.UTF_8);
+    }
+
+    private static List<byte[]> split(byte[] names, int length) {
+        List<byte[]> result = new ArrayList<>();
         int start = 0;
         for (int i = 0; i < length; i++) {
             if (names[i] == 0) {
-                result.add(new String(names, start, i - start, StandardCharsets.UTF_8));
+                result.add(Arrays.copyOfRange(names, start, i));
                 start = i + 1;
             }
         }
@@ -91,6 +113,17 @@ public final class Xattrs {
     public static void set(Path path, String name, byte[] value) throws ErrnoException {
         if (Libc.INSTANCE.lsetxattr(CString.of(path), CString.of(name), value, new NativeLong(value.length), 0) != 0) {
             throw new ErrnoException(Native.getLastError(), "lsetxattr " + name, path.toString());
+        }
+    }
+
+    /** {@link #set(Path, String, byte[])} of a file in a folder; the attribute's name is bytes, too. */
+    public static void set(Folder folder, byte[] name, byte[] attribute, byte[] value) throws ErrnoException {
+        byte[] file = CString.in(folder, name);
+        if (Libc.INSTANCE.lsetxattr(file, CString.of(attribute), value, new NativeLong(value.length), 0) != 0) {
+            throw new ErrnoException(
+                    Native.getLastError(),
+                    "lsetxattr " + new String(attribute, StandardCharsets.UTF_8),
+                    folder.subject(name));
         }
     }
 
