@@ -1,13 +1,11 @@
 package dev.longshore.sdk.compress;
 
-import com.github.luben.zstd.ZstdInputStream;
 import com.github.luben.zstd.ZstdOutputStream;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.zip.Deflater;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
 /** How a stream is compressed. What it is told by its first bytes, whatever its media type says, as containerd does it. */
@@ -18,15 +16,12 @@ public enum Compression {
 
     private static final int BUFFER = 128 << 10;
 
-    /** 2^27 bytes: what {@code zstd} itself takes without being asked. */
-    private static final int MAX_WINDOW_LOG = 27;
-
     private static final int ZSTD_MAGIC = 0xFD2FB528;
     private static final int ZSTD_SKIPPABLE = 0x184D2A50;
 
     /**
      * The uncompressed stream. Its end is reached only if all members or frames were whole and their checksums right; else it
-     * throws.
+     * throws a {@link CompressionException}. Closing it closes {@code in}.
      */
     public static InputStream decompress(InputStream in) throws IOException {
         BufferedInputStream buffered = new BufferedInputStream(in, BUFFER);
@@ -35,8 +30,8 @@ public enum Compression {
         buffered.reset();
         return switch (detect(magic)) {
             case NONE -> buffered;
-            case GZIP -> new GZIPInputStream(buffered, BUFFER);
-            case ZSTD -> new ZstdInputStream(buffered).setLongMax(MAX_WINDOW_LOG);
+            case GZIP -> new GzipStream(buffered, BUFFER);
+            case ZSTD -> new ZstdStream(buffered);
         };
     }
 

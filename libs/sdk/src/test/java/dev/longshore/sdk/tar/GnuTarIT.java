@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -81,33 +82,38 @@ final class GnuTarIT {
                         member -> ByteStrings.text(member.entry().name()), member -> member));
     }
 
+    private static Member member(Map<String, Member> members, String name) {
+        return Optional.ofNullable(members.get(name)).orElseThrow();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"gnu", "oldgnu", "posix"})
     void itsArchivesAreRead(String format) throws Exception {
         tree();
         Map<String, Member> members = archived(List.of("--format=" + format, "--sort=name"));
-        TarEntry file = members.get("./d/ünïcode\nname").entry();
+        TarEntry file = member(members, "./d/ünïcode\nname").entry();
         assertThat(file.type()).isEqualTo(EntryType.FILE);
-        assertThat(members.get("./d/ünïcode\nname").content()).isEqualTo("content");
+        assertThat(member(members, "./d/ünïcode\nname").content()).isEqualTo("content");
         assertThat(file.mode()).isEqualTo(06755);
         assertThat(file.uid()).isEqualTo(70_000);
         assertThat(file.gid()).isEqualTo(60_000);
         assertThat(file.modified())
                 .isEqualTo(format.equals("posix") ? MODIFIED : Instant.ofEpochSecond(MODIFIED.getEpochSecond()));
-        assertThat(members.get("./hard").entry().type()).isEqualTo(EntryType.HARD_LINK);
-        assertThat(ByteStrings.text(members.get("./hard").entry().linkName())).isEqualTo("./d/ünïcode\nname");
-        assertThat(members.get("./soft").entry().linkName()).isEqualTo("t".repeat(180));
-        assertThat(members.get("./" + LONG).content()).isEqualTo("long");
-        assertThat(members.get("./d/").entry().type()).isEqualTo(EntryType.DIRECTORY);
-        assertThat(members.get("./char").entry())
+        assertThat(member(members, "./hard").entry().type()).isEqualTo(EntryType.HARD_LINK);
+        assertThat(ByteStrings.text(member(members, "./hard").entry().linkName()))
+                .isEqualTo("./d/ünïcode\nname");
+        assertThat(member(members, "./soft").entry().linkName()).isEqualTo("t".repeat(180));
+        assertThat(member(members, "./" + LONG).content()).isEqualTo("long");
+        assertThat(member(members, "./d/").entry().type()).isEqualTo(EntryType.DIRECTORY);
+        assertThat(member(members, "./char").entry())
                 .returns(EntryType.CHARACTER_DEVICE, TarEntry::type)
                 .returns(5L, TarEntry::deviceMajor)
                 .returns(300L, TarEntry::deviceMinor);
-        assertThat(members.get("./block").entry())
+        assertThat(member(members, "./block").entry())
                 .returns(EntryType.BLOCK_DEVICE, TarEntry::type)
                 .returns(259L, TarEntry::deviceMajor)
                 .returns(70_000L, TarEntry::deviceMinor);
-        assertThat(members.get("./fifo").entry().type()).isEqualTo(EntryType.FIFO);
+        assertThat(member(members, "./fifo").entry().type()).isEqualTo(EntryType.FIFO);
     }
 
     @ParameterizedTest
@@ -117,9 +123,11 @@ final class GnuTarIT {
         Path deep = Files.createDirectories(tree.resolve("p".repeat(format.equals("v7") ? 20 : 90)));
         Files.writeString(deep.resolve("q".repeat(60)), "content");
         Map<String, Member> members = archived(List.of("--format=" + format));
-        assertThat(members.get("./" + deep.getFileName() + "/" + "q".repeat(60)).content())
+        assertThat(member(members, "./" + deep.getFileName() + "/" + "q".repeat(60))
+                        .content())
                 .isEqualTo("content");
-        assertThat(members.get("./" + deep.getFileName() + "/").entry().type()).isEqualTo(EntryType.DIRECTORY);
+        assertThat(member(members, "./" + deep.getFileName() + "/").entry().type())
+                .isEqualTo(EntryType.DIRECTORY);
     }
 
     @Test
@@ -129,7 +137,7 @@ final class GnuTarIT {
         Xattrs.set(file, "trusted.binary", BINARY);
         Map<String, Member> members =
                 archived(List.of("--format=posix", "--xattrs", "--xattrs-include=*", "--no-acls", "--no-selinux"));
-        assertThat(members.get("./f").entry().xattrs()).containsEntry("trusted.binary", ByteStrings.of(BINARY));
+        assertThat(member(members, "./f").entry().xattrs()).containsEntry("trusted.binary", ByteStrings.of(BINARY));
     }
 
     @ParameterizedTest
@@ -158,7 +166,7 @@ final class GnuTarIT {
                 version.equals("gnu")
                         ? List.of("--format=gnu", "--sparse")
                         : List.of("--format=posix", "--sparse", "--sparse-version=" + version));
-        Member member = members.get("./f");
+        Member member = member(members, "./f");
         assertThat(member.entry().size()).isEqualTo(10L << 30);
         assertThat(member.segments().stream()
                         .filter(segment -> segment.length() > 0)
@@ -167,8 +175,8 @@ final class GnuTarIT {
                         .map(offset -> new Segment(offset, 4096))
                         .toList());
         assertThat(member.content()).isEqualTo("x".repeat(4096 * offsets.size()));
-        assertThat(members.get("./holes-only").entry().size()).isEqualTo(1 << 20);
-        assertThat(members.get("./holes-only").content()).isEmpty();
+        assertThat(member(members, "./holes-only").entry().size()).isEqualTo(1 << 20);
+        assertThat(member(members, "./holes-only").content()).isEmpty();
     }
 
     @Test

@@ -134,7 +134,7 @@ final class TarReaderFuzzTest {
                 case 0 -> archive[at] = (byte) random.nextInt(256);
                 case 1 -> archive[at] ^= (byte) (1 << random.nextInt(8));
                 case 2 -> archive[at] = (byte) "0123456789=,\n ./%-LKSxg".charAt(random.nextInt(23));
-                case 3 -> archive[at & ~511 | HeaderBlock.TYPE] = (byte) "0123456SLKxg7\0".charAt(random.nextInt(14));
+                case 3 -> archive[(at & ~511) | HeaderBlock.TYPE] = (byte) "0123456SLKxg7\0".charAt(random.nextInt(14));
                 default -> {
                     int from = random.nextInt(archive.length);
                     int length = Math.min(random.nextInt(600), archive.length - Math.max(from, at));

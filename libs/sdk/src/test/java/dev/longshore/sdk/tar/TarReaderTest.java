@@ -460,11 +460,11 @@ final class TarReaderTest {
         Header header =
                 sparseHeader().text(483, "%011o".formatted(10_000)).size(30).text(482, "\u0001");
         for (int i = 0; i < 4; i++) {
-            header.text(386 + 24 * i, segment(i * 100, 5));
+            header.text(386 + 24 * i, segment(i * 100L, 5));
         }
         byte[] more = new byte[512];
         for (int i = 0; i < 2; i++) {
-            byte[] bytes = segment(1000 + i * 100, 5).getBytes(StandardCharsets.ISO_8859_1);
+            byte[] bytes = segment(1000 + i * 100L, 5).getBytes(StandardCharsets.ISO_8859_1);
             System.arraycopy(bytes, 0, more, 24 * i, 24);
         }
         Member member = RawTar.read(new RawTar()
@@ -613,6 +613,14 @@ final class TarReaderTest {
             int at = read++;
             return at < start.length ? start[at] & 0xff : 0;
         }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) {
+            for (int i = 0; i < length; i++) {
+                bytes[offset + i] = (byte) read();
+            }
+            return length;
+        }
     }
 
     /** The same bytes for ever. */
@@ -630,6 +638,14 @@ final class TarReaderTest {
             int b = block[at] & 0xff;
             at = (at + 1) % block.length;
             return b;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) {
+            for (int i = 0; i < length; i++) {
+                bytes[offset + i] = (byte) read();
+            }
+            return length;
         }
     }
 }
