@@ -1,15 +1,11 @@
 package dev.longshore.daemon.diff;
 
 import dev.longshore.sdk.linux.FileStat;
-import dev.longshore.sdk.linux.Xattrs;
-import dev.longshore.sdk.tar.ByteStrings;
+import dev.longshore.sdk.linux.OpenFile;
 import dev.longshore.sdk.tar.EntryType;
 import dev.longshore.sdk.tar.TarEntry;
 import dev.longshore.sdk.tar.TarWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -26,22 +22,26 @@ import java.util.TreeSet;
  * Writes what makes one tree of another, as a layer: files that are new or other, whiteouts for those that are gone, and
  * the folders that any of these are in. In the order of names, so that the same trees give the same bytes.
  */
-final class LayerSource {
+final class LayerSource implements AutoCloseable {
 
     private static final int BUFFER = 128 << 10;
 
-    private final Path lower;
-    private final Path upper;
+    private final LayerTree lower;
+    private final LayerTree upper;
     private final Optional<Instant> latest;
     private final TarWriter archive;
     private final byte[] buffer = new byte[BUFFER];
-    private final Map<Long, String> firstNames = new HashMap<>();
+    private final byte[] otherBuffer = new byte[BUFFER];
+    private final OpenFile.Buffer nativeBuffer = new OpenFile.Buffer(BUFFER);
+    private final Map<Inode, String> firstNames = new HashMap<>();
     private final Set<String> writtenFolders = new HashSet<>();
 
+    private record Inode(long device, long number) {}
+
     /** @param latest no time stamp is later */
-    LayerSource(Path lower, Path upper, Optional<Instant> latest, TarWriter archive) {
-        this.lower = lower;
-        this.upper = upper;
+    LayerSource(Path lower, Path upper, Optional<Instant> latest, TarWriter archive) throws IOException {
+        this.lower = new LayerTree(lower);
+        this.upper = new LayerTree(upper);
         this.latest = latest;
         this.archive = archive;
     }
@@ -51,8 +51,8 @@ final class LayerSource {
     }
 
     private void compareFolders(String name) throws IOException {
-        SortedSet<String> names = names(upper.resolve(name));
-        SortedSet<String> below = names(lower.resolve(name));
+        SortedSet<String> names = upper.names(name);
+        SortedSet<String> below = lower.names(name);
         SortedSet<String> both = new TreeSet<>(names);
         both.addAll(below);
         for (String child : both) {
@@ -68,22 +68,9 @@ final class LayerSource {
         }
     }
 
-    private static SortedSet<String> names(Path folder) throws IOException {
-        SortedSet<String> names = new TreeSet<>();
-        try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
-            for (Path child : children) {
-                Path name = child.getFileName();
-                if (name != null) {
-                    names.add(name.toString());
-                }
-            }
-        }
-        return names;
-    }
-
     private void compare(String path) throws IOException {
-        FileStat before = FileStat.of(lower.resolve(path));
-        FileStat after = FileStat.of(upper.resolve(path));
+        FileStat before = lower.stat(path);
+        FileStat after = upper.stat(path);
         if (before.isFolder() && after.isFolder()) {
             if (!sameAttributes(path, before, after)) {
                 writeFolder(path);
@@ -101,44 +88,54 @@ final class LayerSource {
                 || !sameAttributes(path, before, after)) {
             return false;
         }
-        Path a = lower.resolve(path);
-        Path b = upper.resolve(path);
         if (after.isSymbolicLink()) {
-            return Files.readSymbolicLink(a).equals(Files.readSymbolicLink(b));
+            return lower.symbolicLink(path).equals(upper.symbolicLink(path));
         }
         // A time without a fraction may have been set by an archive: then only the bytes can tell.
         boolean timeTells = !after.modified().truncatedTo(ChronoUnit.SECONDS).equals(after.modified());
-        return !after.isRegularFile() || timeTells || Files.mismatch(a, b) < 0;
+        return !after.isRegularFile() || timeTells || sameContent(path);
+    }
+
+    private boolean sameContent(String path) throws IOException {
+        try (OpenFile a = lower.open(path);
+                OpenFile b = upper.open(path)) {
+            while (true) {
+                int count = fill(a, buffer);
+                if (count != fill(b, otherBuffer) || !Arrays.equals(buffer, 0, count, otherBuffer, 0, count)) {
+                    return false;
+                }
+                if (count == 0) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    private int fill(OpenFile file, byte[] bytes) throws IOException {
+        int filled = 0;
+        while (filled < bytes.length) {
+            int count = file.read(nativeBuffer, bytes, filled, bytes.length - filled);
+            if (count < 0) {
+                break;
+            }
+            filled += count;
+        }
+        return filled;
     }
 
     private boolean sameAttributes(String path, FileStat before, FileStat after) throws IOException {
         return before.mode() == after.mode()
                 && before.uid() == after.uid()
                 && before.gid() == after.gid()
-                && xattrs(lower.resolve(path)).equals(xattrs(upper.resolve(path)));
-    }
-
-    /** Those that belong to the file and not to this mount of it. */
-    private static Map<String, String> xattrs(Path path) throws IOException {
-        Map<String, String> xattrs = new HashMap<>();
-        for (String name : Xattrs.list(path)) {
-            boolean foreign = name.startsWith("trusted.overlay.")
-                    || name.startsWith("user.overlay.")
-                    || name.equals("security.selinux");
-            if (!foreign) {
-                Optional<byte[]> value = Xattrs.get(path, name);
-                value.ifPresent(bytes -> xattrs.put(ByteStrings.of(name), ByteStrings.of(bytes)));
-            }
-        }
-        return xattrs;
+                && lower.xattrs(path).equals(upper.xattrs(path));
     }
 
     /** Writes everything at and below {@code path}. */
     private void add(String path) throws IOException {
-        FileStat stat = FileStat.of(upper.resolve(path));
+        FileStat stat = upper.stat(path);
         if (stat.isFolder()) {
             writeFolder(path);
-            for (String child : names(upper.resolve(path))) {
+            for (String child : upper.names(path)) {
                 add(path + "/" + child);
             }
             return;
@@ -149,21 +146,19 @@ final class LayerSource {
         }
         writeParents(path);
         if (stat.links() > 1) {
-            String first = firstNames.putIfAbsent(stat.inode(), path);
+            String first = firstNames.putIfAbsent(new Inode(stat.device(), stat.inode()), path);
             if (first != null) {
                 archive.write(entry(EntryType.HARD_LINK, path, path, stat)
-                        .linkName(ByteStrings.of(first))
+                        .linkName(first)
                         .build());
                 return;
             }
         }
         TarEntry.Builder entry = entry(type.get(), path, path, stat);
         switch (type.get()) {
-            case SYMLINK ->
-                entry.linkName(ByteStrings.of(
-                        Files.readSymbolicLink(upper.resolve(path)).toString()));
+            case SYMLINK -> entry.linkName(upper.symbolicLink(path));
             case CHARACTER_DEVICE, BLOCK_DEVICE ->
-                entry.device(major(stat.specialDevice()), minor(stat.specialDevice()));
+                entry.device(stat.specialDevice() >>> 32, stat.specialDevice() & 0xffff_ffffL);
             case FILE -> entry.size(stat.size());
             case DIRECTORY, HARD_LINK, FIFO -> {}
         }
@@ -174,9 +169,9 @@ final class LayerSource {
     }
 
     private void copy(String path, long size) throws IOException {
-        try (InputStream in = Files.newInputStream(upper.resolve(path))) {
+        try (OpenFile in = upper.open(path)) {
             for (long left = size; left > 0; ) {
-                int count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
+                int count = in.read(nativeBuffer, buffer, 0, (int) Math.min(buffer.length, left));
                 if (count < 0) {
                     // The header has promised this many: the file got shorter under us.
                     Arrays.fill(buffer, (byte) 0);
@@ -201,24 +196,23 @@ final class LayerSource {
             return;
         }
         writeParents(path);
-        archive.write(entry(EntryType.DIRECTORY, path, path + "/", FileStat.of(upper.resolve(path)))
-                .build());
+        archive.write(
+                entry(EntryType.DIRECTORY, path, path + "/", upper.stat(path)).build());
     }
 
     private void writeWhiteout(String folder, String child) throws IOException {
         String name = (folder.isEmpty() ? "" : folder + "/") + ".wh." + child;
-        archive.write(
-                TarEntry.builder(EntryType.FILE, ByteStrings.of(name)).mode(0).build());
+        archive.write(TarEntry.builder(EntryType.FILE, name).mode(0).build());
     }
 
     private TarEntry.Builder entry(EntryType type, String path, String name, FileStat stat) throws IOException {
         Instant modified = latest.filter(stat.modified()::isAfter).orElse(stat.modified());
-        TarEntry.Builder entry = TarEntry.builder(type, ByteStrings.of(name))
+        TarEntry.Builder entry = TarEntry.builder(type, name)
                 .mode(stat.permissions())
                 .owner(Integer.toUnsignedLong(stat.uid()), Integer.toUnsignedLong(stat.gid()))
                 .modified(modified);
         if (type != EntryType.HARD_LINK) {
-            xattrs(upper.resolve(path)).forEach(entry::xattr);
+            upper.xattrs(path).forEach(entry::xattr);
         }
         return entry;
     }
@@ -234,12 +228,10 @@ final class LayerSource {
         };
     }
 
-    /** See makedev(3). */
-    private static long major(long device) {
-        return (device >> 8 & 0xfff) | (device >> 32 & ~0xfffL);
-    }
-
-    private static long minor(long device) {
-        return (device & 0xff) | (device >> 12 & ~0xffL);
+    @Override
+    public void close() {
+        lower.close();
+        upper.close();
+        nativeBuffer.close();
     }
 }

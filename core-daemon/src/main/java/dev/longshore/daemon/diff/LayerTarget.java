@@ -16,13 +16,24 @@ import java.util.Optional;
  */
 record LayerTarget(Path root, List<Path> lower, boolean overlay, String opaqueXattr) {
 
+    private static final String OPAQUE = "trusted.overlay.opaque";
+
     LayerTarget {
         lower = List.copyOf(lower);
     }
 
     /** A tree that is what it is. */
     static LayerTarget plain(Path root) {
-        return new LayerTarget(root, List.of(), false, "");
+        return new LayerTarget(root, List.of(), false, OPAQUE);
+    }
+
+    /** What is there of an overlay; nothing but the root itself for a tree that is what it is. */
+    VisibleLayers visible() {
+        List<Path> roots = new ArrayList<>(lower);
+        if (overlay) {
+            roots.addFirst(root);
+        }
+        return new VisibleLayers(roots, opaqueXattr);
     }
 
     /** The upper folder of the overlay that {@code mounts} are, if they are one that can be written. */
@@ -32,7 +43,7 @@ record LayerTarget(Path root, List<Path> lower, boolean overlay, String opaqueXa
         }
         List<Path> lower = new ArrayList<>();
         Path upper = null;
-        String xattr = "trusted.overlay.opaque";
+        String xattr = OPAQUE;
         for (String option : mounts.getFirst().options()) {
             if (option.startsWith("upperdir=")) {
                 upper = Path.of(option.substring("upperdir=".length()));

@@ -1,11 +1,12 @@
 package dev.longshore.daemon.diff;
 
+import dev.longshore.daemon.diff.VisibleLayers.Found;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.linux.Errno;
 import dev.longshore.sdk.linux.ErrnoException;
-import dev.longshore.sdk.linux.FileCalls;
 import dev.longshore.sdk.linux.FileStat;
-import dev.longshore.sdk.linux.PathHandle;
+import dev.longshore.sdk.linux.Folder;
+import dev.longshore.sdk.linux.OpenFile;
 import dev.longshore.sdk.linux.Xattrs;
 import dev.longshore.sdk.tar.ByteStrings;
 import dev.longshore.sdk.tar.EntryType;
@@ -13,18 +14,7 @@ import dev.longshore.sdk.tar.Segment;
 import dev.longshore.sdk.tar.TarEntry;
 import dev.longshore.sdk.tar.TarReader;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,8 +29,7 @@ import org.slf4j.LoggerFactory;
  *
  * <ol>
  *   <li>The name is cleaned of {@code .} and {@code ..} as if the root were the root of everything.
- *   <li>The folder that it is in is resolved by the kernel inside of the root (openat2 with RESOLVE_IN_ROOT), so that no symbolic
- *       link, of this layer or of one below, leads out.
+ *   <li>The folder that it is in is resolved by the kernel inside of the root, see {@link LayerFolders}.
  *   <li>The last part is made anew, in that very folder, and never followed: what is there is removed before.
  * </ol>
  *
@@ -50,305 +39,294 @@ final class LayerWriter implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LayerWriter.class);
 
-    private static final String WHITEOUT = ".wh.";
-    private static final String WHITEOUT_META = ".wh..wh.";
-    private static final String OPAQUE = ".wh..wh..opq";
-
-    private static final int BUFFER = 256 << 10;
-    private static final int CACHED_FOLDERS = 128;
+    private static final int BUFFER = 128 << 10;
     private static final long MAX_ID = 0xFFFF_FFFFL;
-    private static final int S_IFCHR = 0020000;
-    private static final int S_IFBLK = 0060000;
-    private static final int S_IFIFO = 0010000;
 
     /** Times that every file system can keep; others are cut to them. */
     private static final Instant EARLIEST = Instant.EPOCH;
 
     private static final Instant LATEST = Instant.ofEpochSecond((1L << 34) - 1);
 
+    /** What an entry that the kernel refuses is to blame for itself. */
+    private static final Set<Integer> BAD_ENTRY = Set.of(
+            Errno.ENAMETOOLONG,
+            Errno.ELOOP,
+            Errno.ENOTDIR,
+            Errno.EISDIR,
+            Errno.EINVAL,
+            Errno.EMLINK,
+            Errno.ENOENT,
+            Errno.EEXIST);
+
     private final LayerTarget target;
+    private final VisibleLayers visible;
+    private final LayerFolders folders;
     private final byte[] buffer = new byte[BUFFER];
-    private final Map<String, PathHandle> folders = new LinkedHashMap<>(16, 0.75f, true);
+    private final OpenFile.Buffer nativeBuffer = new OpenFile.Buffer(BUFFER);
+
+    /** Names that an opaque folder does not hide; on an overlay the kernel knows them. */
     private final Set<String> written = new HashSet<>();
-    private final List<FolderTimes> folderTimes = new ArrayList<>();
 
-    private record FolderTimes(String name, Instant accessed, Instant modified) {}
+    private final Map<String, FolderTimes> folderTimes = new LinkedHashMap<>();
 
-    LayerWriter(LayerTarget target) {
+    private record FolderTimes(Instant accessed, Instant modified) {}
+
+    LayerWriter(LayerTarget target) throws IOException {
         this.target = target;
+        this.visible = target.visible();
+        this.folders = new LayerFolders(target, visible);
     }
 
-    /** Writes one entry; its content is read from {@code archive}. */
+    /**
+     * Writes one entry; its content is read from {@code archive}.
+     *
+     * @throws InvalidArgumentException if it is one that cannot be written anywhere
+     */
     void write(TarEntry entry, TarReader archive) throws IOException {
-        String name = clean(entry.name());
-        String base = name.substring(name.lastIndexOf('/') + 1);
-        if (base.startsWith(WHITEOUT_META) && !base.equals(OPAQUE)) {
-            return; // of aufs' own, and for nobody else
-        }
-        String parent = name.contains("/") ? name.substring(0, name.lastIndexOf('/')) : "";
-        if (name.isEmpty()) {
-            if (entry.type() == EntryType.DIRECTORY) {
-                attributes(target.root(), entry);
-                folderTimes.add(new FolderTimes("", accessed(entry), modified(entry)));
+        try {
+            write(LayerNames.clean(entry.name()), entry, archive);
+        } catch (ErrnoException e) {
+            if (BAD_ENTRY.contains(e.errno())) {
+                throw new InvalidArgumentException(about(entry) + e.getMessage(), e);
             }
+            throw e;
+        } catch (InvalidArgumentException e) {
+            throw new InvalidArgumentException(about(entry) + e.getMessage(), e);
+        }
+    }
+
+    private static String about(TarEntry entry) {
+        return "entry \"%s\": ".formatted(LayerNames.text(entry.name()));
+    }
+
+    private void write(String name, TarEntry entry, TarReader archive) throws IOException {
+        String base = LayerNames.base(name);
+        if (base.startsWith(LayerNames.WHITEOUT_META) && !base.equals(LayerNames.OPAQUE)) {
             return;
         }
-        Path folder = folder(parent);
-        if (base.equals(OPAQUE)) {
-            makeOpaque(parent, folder);
-            return;
-        }
-        if (base.startsWith(WHITEOUT)) {
-            whiteOut(parent, folder, base.substring(WHITEOUT.length()));
-            return;
-        }
-        Path path = folder.resolve(base);
-        boolean replacedWhiteout = makeRoom(name, path, entry.type());
-        make(entry, archive, path);
-        if (entry.type() == EntryType.HARD_LINK) {
-            written.add(name);
-            return;
-        }
-        if (replacedWhiteout && entry.type() == EntryType.DIRECTORY) {
-            Xattrs.set(path, target.opaqueXattr(), new byte[] {'y'});
-        }
-        attributes(path, entry);
-        written.add(name);
-        if (entry.type() == EntryType.DIRECTORY) {
-            folderTimes.add(new FolderTimes(name, accessed(entry), modified(entry)));
+        String parent = LayerNames.parent(name);
+        if (name.isEmpty()) {
+            // Anything but a folder has no business to be the root, and is left out as containerd does it.
+            if (entry.type() == EntryType.DIRECTORY) {
+                attributes(folders.get(""), new byte[] {'.'}, entry);
+                folderTimes.put("", new FolderTimes(accessed(entry), modified(entry)));
+            }
+        } else if (base.equals(LayerNames.OPAQUE)) {
+            makeOpaque(parent);
+        } else if (base.startsWith(LayerNames.WHITEOUT)) {
+            whiteOut(parent, base.substring(LayerNames.WHITEOUT.length()));
         } else {
-            FileCalls.times(path, accessed(entry), modified(entry));
+            make(name, folders.get(parent), ByteStrings.bytes(base), entry, archive);
+            if (!target.overlay()) {
+                written.add(name);
+            }
         }
     }
 
     /** Gives folders their times, which writing into them has changed. To be called once, at the end. */
     void finish() throws IOException {
-        for (FolderTimes times : folderTimes.reversed()) {
-            Path path = times.name.isEmpty() ? target.root() : parentOf(times.name);
-            if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-                FileCalls.times(path, times.accessed, times.modified);
+        for (Map.Entry<String, FolderTimes> entry : folderTimes.entrySet()) {
+            String name = entry.getKey();
+            FolderTimes times = entry.getValue();
+            Optional<Folder> parent = folders.find(LayerNames.parent(name));
+            byte[] base = name.isEmpty() ? new byte[] {'.'} : ByteStrings.bytes(LayerNames.base(name));
+            // It may have been removed again, with a folder that it was in.
+            if (parent.isPresent()
+                    && VisibleLayers.stat(parent.get(), base)
+                            .map(FileStat::isFolder)
+                            .orElse(false)) {
+                parent.get().times(base, times.accessed, times.modified);
             }
         }
     }
 
-    private Path parentOf(String name) throws IOException {
-        int slash = name.lastIndexOf('/');
-        return folder(slash < 0 ? "" : name.substring(0, slash)).resolve(name.substring(slash + 1));
-    }
-
-    /** The name as a path below the root, without a slash at either end; empty for the root itself. */
-    private static String clean(String byteString) {
-        String name;
-        try {
-            name = StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(ByteStrings.bytes(byteString)))
-                    .toString();
-        } catch (CharacterCodingException e) {
-            throw new InvalidArgumentException(
-                    "layer has a file whose name is no UTF-8: \"%s\"".formatted(ByteStrings.text(byteString)));
-        }
-        if (name.indexOf(0) >= 0) {
-            throw new InvalidArgumentException("layer has a file with a zero byte in its name");
-        }
-        List<String> parts = new ArrayList<>();
-        for (String part : name.split("/", -1)) {
-            if (part.equals("..")) {
-                if (!parts.isEmpty()) {
-                    parts.removeLast();
-                }
-            } else if (!part.isEmpty() && !part.equals(".")) {
-                parts.add(part);
+    private void make(String name, Folder folder, byte[] base, TarEntry entry, TarReader archive) throws IOException {
+        switch (entry.type()) {
+            case FILE -> {
+                file(name, folder, base, entry, archive);
+                return;
             }
+            case DIRECTORY -> {
+                folder(name, folder, base);
+                attributes(folder, base, entry);
+                folderTimes.remove(name); // the last entry counts, and where it stands
+                folderTimes.put(name, new FolderTimes(accessed(entry), modified(entry)));
+                return;
+            }
+            case HARD_LINK -> {
+                link(name, folder, base, LayerNames.clean(entry.linkName()));
+                return;
+            }
+            case SYMLINK -> {
+                makeRoom(name, folder, base);
+                folder.makeSymbolicLink(base, ByteStrings.bytes(entry.linkName()));
+            }
+            case CHARACTER_DEVICE -> device(name, folder, base, FileStat.S_IFCHR, entry);
+            case BLOCK_DEVICE -> device(name, folder, base, FileStat.S_IFBLK, entry);
+            case FIFO -> device(name, folder, base, FileStat.S_IFIFO, entry);
         }
-        return String.join("/", parts);
+        attributes(folder, base, entry);
+        folder.times(base, accessed(entry), modified(entry));
     }
 
-    /** The folder of that name, which is made if it is missing; links on the way stay inside of the root. */
-    private Path folder(String name) throws IOException {
-        PathHandle cached = folders.get(name);
-        if (cached != null) {
-            return cached.path();
-        }
-        PathHandle handle = open(name);
-        folders.put(name, handle);
-        if (folders.size() > CACHED_FOLDERS) {
-            var eldest = folders.entrySet().iterator();
-            eldest.next().getValue().close();
-            eldest.remove();
-        }
-        return handle.path();
+    private void device(String name, Folder folder, byte[] base, int kind, TarEntry entry) throws IOException {
+        makeRoom(name, folder, base);
+        folder.makeNode(base, kind | entry.mode(), id(entry.deviceMajor()), id(entry.deviceMinor()));
     }
 
-    private PathHandle open(String name) throws IOException {
-        if (name.isEmpty()) {
-            return PathHandle.inRoot(target.root(), ".");
+    /** Removes what is where an entry is to be made. */
+    private void makeRoom(String name, Folder folder, byte[] base) throws ErrnoException {
+        Optional<FileStat> there = VisibleLayers.stat(folder, base);
+        if (there.isEmpty()) {
+            return;
         }
-        PathHandle handle;
+        FileStat stat = there.get();
+        TreeRemoval.remove(folder, base);
+        written.remove(name);
+        if (stat.isFolder() || stat.isSymbolicLink()) {
+            folderTimes.remove(name);
+            folders.forget();
+        }
+    }
+
+    private void folder(String name, Folder folder, byte[] base) throws ErrnoException {
         try {
-            handle = PathHandle.inRoot(target.root(), name);
+            folder.makeFolder(base, 0700);
+            return;
         } catch (ErrnoException e) {
-            if (e.errno() != Errno.ENOENT) {
+            if (e.errno() != Errno.EEXIST) {
                 throw e;
             }
-            makeMissing(name);
-            handle = PathHandle.inRoot(target.root(), name);
         }
-        if (!Files.isDirectory(handle.path())) {
-            handle.close();
-            // A file of a layer below, or a whiteout of this one, is where this layer has a folder.
-            int slash = name.lastIndexOf('/');
-            Path path = folder(slash < 0 ? "" : name.substring(0, slash)).resolve(name.substring(slash + 1));
-            removeTree(path);
-            makeMissing(name);
-            handle = PathHandle.inRoot(target.root(), name);
-        }
-        return handle;
-    }
-
-    /** Makes a folder that the layer did not bring, like the one below that it stands for. */
-    private void makeMissing(String name) throws IOException {
-        int slash = name.lastIndexOf('/');
-        Path path = folder(slash < 0 ? "" : name.substring(0, slash)).resolve(name.substring(slash + 1));
-        if (Files.isSymbolicLink(path)) {
-            throw new InvalidArgumentException(
-                    "layer writes through the link %s, which leads to nothing".formatted(name));
-        }
-        Files.createDirectory(path);
-        for (Path lower : target.lower()) {
-            try (PathHandle below = PathHandle.inRoot(lower, name)) {
-                FileStat stat = FileStat.of(below.path().toRealPath());
-                if (stat.isFolder()) {
-                    FileCalls.lchown(path, stat.uid(), stat.gid());
-                    FileCalls.chmod(path, stat.permissions());
-                }
-                return;
-            } catch (ErrnoException e) {
-                if (e.errno() != Errno.ENOENT && e.errno() != Errno.ENOTDIR) {
-                    throw e;
-                }
+        if (!folder.stat(base).isFolder()) {
+            makeRoom(name, folder, base);
+            folder.makeFolder(base, 0700);
+            if (target.overlay()) {
+                // A whiteout or a file of this layer was there, and had hidden what is below.
+                folders.hideLower(folder, base);
             }
         }
     }
 
-    /**
-     * Removes what is where an entry is to be made; a folder stays for a folder.
-     *
-     * @return whether that was a whiteout of an overlay
-     */
-    private boolean makeRoom(String name, Path path, EntryType type) throws IOException {
-        FileStat there;
-        try {
-            there = FileStat.of(path);
-        } catch (ErrnoException e) {
-            if (e.errno() == Errno.ENOENT) {
-                return false;
-            }
-            throw e;
-        }
-        if (there.isFolder() && type == EntryType.DIRECTORY) {
-            return false;
-        }
-        forget(name);
-        removeTree(path);
-        return target.overlay() && there.isCharacterDevice() && there.specialDevice() == 0;
-    }
-
-    /** Folders below {@code name} may be others now. */
-    private void forget(String name) {
-        folders.entrySet().removeIf(entry -> {
-            boolean below = entry.getKey().equals(name) || entry.getKey().startsWith(name + "/");
-            if (below) {
-                entry.getValue().close();
-            }
-            return below;
-        });
-    }
-
-    private void make(TarEntry entry, TarReader archive, Path path) throws IOException {
-        switch (entry.type()) {
-            case FILE -> content(entry, archive, path);
-            case DIRECTORY -> {
-                if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-                    Files.createDirectory(path);
-                }
-            }
-            case SYMLINK -> Files.createSymbolicLink(path, Path.of(ByteStrings.text(entry.linkName())));
-            case HARD_LINK -> link(clean(entry.linkName()), path);
-            case CHARACTER_DEVICE -> device(path, S_IFCHR, entry);
-            case BLOCK_DEVICE -> device(path, S_IFBLK, entry);
-            case FIFO -> FileCalls.mknod(path, S_IFIFO | entry.mode(), 0, 0);
-        }
-    }
-
-    private static void device(Path path, int kind, TarEntry entry) throws IOException {
-        FileCalls.mknod(path, kind | entry.mode(), id(entry.deviceMajor()), id(entry.deviceMinor()));
-    }
-
-    private void content(TarEntry entry, TarReader archive, Path path) throws IOException {
-        try (FileChannel file = FileChannel.open(
-                path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
+    private void file(String name, Folder folder, byte[] base, TarEntry entry, TarReader archive) throws IOException {
+        try (OpenFile file = newFile(name, folder, base)) {
+            long end = 0;
             for (Segment segment : archive.segments()) {
-                long at = segment.offset();
-                long end = at + segment.length();
-                while (at < end) {
-                    int count = archive.read(buffer, 0, (int) Math.min(buffer.length, end - at));
-                    ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, count);
-                    while (bytes.hasRemaining()) {
-                        at += file.write(bytes, at);
-                    }
-                }
+                end = content(file, segment, archive);
             }
-            if (file.size() < entry.size()) {
-                // A hole at the end: one byte there makes the file as long as it is.
-                file.write(ByteBuffer.wrap(new byte[1]), entry.size() - 1);
+            if (end < entry.size()) {
+                file.truncate(entry.size());
             }
+            // Owner before mode and attributes: changing it takes set-id bits and capabilities away.
+            file.chown(id(entry.uid()), id(entry.gid()));
+            file.chmod(entry.mode());
+            xattrs(folder, base, entry);
+            file.times(accessed(entry), modified(entry));
         }
     }
 
-    private void link(String name, Path path) throws IOException {
-        if (name.isEmpty()) {
-            throw new InvalidArgumentException("layer has a hard link to its root");
+    private OpenFile newFile(String name, Folder folder, byte[] base) throws ErrnoException {
+        try {
+            return folder.makeFile(base);
+        } catch (ErrnoException e) {
+            if (e.errno() != Errno.EEXIST) {
+                throw e;
+            }
         }
-        Path existing = parentOf(name);
-        if (!Files.exists(existing, LinkOption.NOFOLLOW_LINKS)) {
-            copyUp(name, existing);
+        makeRoom(name, folder, base);
+        return folder.makeFile(base);
+    }
+
+    /** Where the segment ends. */
+    private long content(OpenFile file, Segment segment, TarReader archive) throws IOException {
+        long at = segment.offset();
+        long end = at + segment.length();
+        while (at < end) {
+            int count = archive.read(buffer, 0, (int) Math.min(buffer.length, end - at));
+            file.write(nativeBuffer, buffer, 0, count, at);
+            at += count;
         }
-        Files.createLink(path, existing);
+        return end;
+    }
+
+    private void link(String name, Folder folder, byte[] base, String existing) throws IOException {
+        if (existing.isEmpty()) {
+            throw new InvalidArgumentException("it is a hard link to the root");
+        }
+        if (existing.equals(name)) {
+            throw new InvalidArgumentException("it is a hard link to itself");
+        }
+        makeRoom(name, folder, base);
+        String fromName = LayerNames.parent(existing);
+        byte[] fromBase = ByteStrings.bytes(LayerNames.base(existing));
+        Optional<Folder> from = folders.find(fromName);
+        Optional<FileStat> there = from.isPresent() ? VisibleLayers.stat(from.get(), fromBase) : Optional.empty();
+        if (there.isEmpty()) {
+            copyUp(existing, fromName, fromBase);
+        } else if (there.get().isFolder() || (target.overlay() && VisibleLayers.isWhiteout(there.get()))) {
+            throw noTarget(existing);
+        }
+        Folder source = folders.get(fromName);
+        folders.get(LayerNames.parent(name)).makeHardLink(base, source, fromBase);
+    }
+
+    private static InvalidArgumentException noTarget(String name) {
+        return new InvalidArgumentException(
+                "it is a hard link to \"%s\", which is no file here".formatted(LayerNames.text(name)));
     }
 
     /** Brings a file of a layer below into this one, because this one has a hard link to it. */
-    private void copyUp(String name, Path path) throws IOException {
-        for (Path lower : target.lower()) {
-            try (PathHandle below = PathHandle.inRoot(lower, name)) {
-                Path source = below.path();
-                if (!Files.isRegularFile(source)) {
-                    break;
-                }
-                Files.copy(source, path);
-                FileStat stat = FileStat.of(source.toRealPath());
-                FileCalls.lchown(path, stat.uid(), stat.gid());
-                FileCalls.chmod(path, stat.permissions());
-                FileCalls.times(path, stat.modified(), stat.modified());
-                return;
-            } catch (ErrnoException e) {
-                if (e.errno() != Errno.ENOENT && e.errno() != Errno.ENOTDIR) {
-                    throw e;
-                }
+    private void copyUp(String name, String folder, byte[] base) throws IOException {
+        try (Found below = visible.find(name).orElseThrow(() -> noTarget(name))) {
+            if (!below.stat().isRegularFile()) {
+                throw noTarget(name);
             }
+            copy(below, folders.get(folder), base);
         }
-        throw new InvalidArgumentException("layer has a hard link to %s, which is not there".formatted(name));
     }
 
-    /** Owner before mode: changing the owner takes set-id bits away. */
-    private static void attributes(Path path, TarEntry entry) throws IOException {
-        FileCalls.lchown(path, id(entry.uid()), id(entry.gid()));
-        if (entry.type() != EntryType.SYMLINK) {
-            FileCalls.chmod(path, entry.mode());
+    private void copy(Found below, Folder folder, byte[] base) throws IOException {
+        byte[] belowBase = ByteStrings.bytes(below.base());
+        try (OpenFile source = below.folder().openFile(belowBase);
+                OpenFile copy = folder.makeFile(base)) {
+            long at = 0;
+            for (int count = source.read(nativeBuffer, buffer, 0, buffer.length);
+                    count > 0;
+                    count = source.read(nativeBuffer, buffer, 0, buffer.length)) {
+                copy.write(nativeBuffer, buffer, 0, count, at);
+                at += count;
+            }
+            FileStat stat = below.stat();
+            copy.chown(stat.uid(), stat.gid());
+            copy.chmod(stat.permissions());
+            for (byte[] attribute : Xattrs.list(below.folder(), belowBase)) {
+                Optional<byte[]> value = Xattrs.get(below.folder(), belowBase, attribute);
+                if (value.isPresent() && !steersOverlay(ByteStrings.of(attribute))) {
+                    Xattrs.set(folder, base, attribute, value.get());
+                }
+            }
+            copy.times(stat.modified(), stat.modified());
         }
+    }
+
+    private static void attributes(Folder folder, byte[] base, TarEntry entry) throws IOException {
+        folder.chown(base, id(entry.uid()), id(entry.gid()));
+        if (entry.type() != EntryType.SYMLINK) {
+            folder.chmod(base, entry.mode());
+        }
+        xattrs(folder, base, entry);
+    }
+
+    private static void xattrs(Folder folder, byte[] base, TarEntry entry) throws IOException {
         for (Map.Entry<String, String> xattr : entry.xattrs().entrySet()) {
+            if (steersOverlay(xattr.getKey())) {
+                log.atWarn()
+                        .addKeyValue("xattr", LayerNames.text(xattr.getKey()))
+                        .log("an extended attribute that no layer may set is left out");
+                continue;
+            }
             try {
-                Xattrs.set(path, ByteStrings.text(xattr.getKey()), ByteStrings.bytes(xattr.getValue()));
+                Xattrs.set(folder, base, ByteStrings.bytes(xattr.getKey()), ByteStrings.bytes(xattr.getValue()));
             } catch (ErrnoException e) {
                 // As containerd does it: not every file system has every attribute.
                 if (e.errno() != Errno.EOPNOTSUPP && e.errno() != Errno.EPERM) {
@@ -361,9 +339,14 @@ final class LayerWriter implements AutoCloseable {
         }
     }
 
+    /** Overlayfs would follow these to other files of the layers below; containerd takes none of {@code trusted.}, either. */
+    private static boolean steersOverlay(String attribute) {
+        return attribute.startsWith("trusted.") || attribute.startsWith("user.overlay.");
+    }
+
     private static int id(long number) {
         if (number < 0 || number > MAX_ID) {
-            throw new InvalidArgumentException("layer has an owner or device number of %d".formatted(number));
+            throw new InvalidArgumentException("an owner or device number is %d".formatted(number));
         }
         return (int) number;
     }
@@ -380,55 +363,40 @@ final class LayerWriter implements AutoCloseable {
         return time.isBefore(EARLIEST) ? EARLIEST : time.isAfter(LATEST) ? LATEST : time;
     }
 
-    private void whiteOut(String parent, Path folder, String base) throws IOException {
-        if (base.isEmpty() || base.equals(".") || base.equals("..") || base.indexOf('/') >= 0) {
-            throw new InvalidArgumentException("layer has a whiteout for \"%s\"".formatted(base));
+    private void whiteOut(String parent, String base) throws IOException {
+        if (base.isEmpty() || base.equals(".") || base.equals("..")) {
+            throw new InvalidArgumentException("it is a whiteout for \"%s\"".formatted(LayerNames.text(base)));
         }
-        Path path = folder.resolve(base);
-        forget(parent.isEmpty() ? base : parent + "/" + base);
-        removeTree(path);
+        byte[] name = ByteStrings.bytes(base);
+        makeRoom(LayerNames.join(parent, base), folders.get(parent), name);
         if (target.overlay()) {
-            FileCalls.mknod(path, S_IFCHR, 0, 0);
+            folders.get(parent).makeNode(name, FileStat.S_IFCHR, 0, 0);
         }
     }
 
     /** Hides what layers below have in a folder; what this layer wrote there before stays. */
-    private void makeOpaque(String name, Path folder) throws IOException {
+    private void makeOpaque(String name) throws IOException {
+        Folder folder = folders.get(name);
         if (target.overlay()) {
-            Xattrs.set(folder.toRealPath(), target.opaqueXattr(), new byte[] {'y'});
+            folders.hideLower(folder, new byte[] {'.'});
             return;
         }
-        try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
-            for (Path child : children) {
-                String inside = name.isEmpty() ? child.getFileName().toString() : name + "/" + child.getFileName();
-                if (!written.contains(inside)) {
-                    forget(inside);
-                    removeTree(child);
-                }
+        // Opened anew: entries are read once.
+        List<Folder.Entry> children;
+        try (Folder listed = folder.child(new byte[] {'.'})) {
+            children = listed.entries();
+        }
+        for (Folder.Entry child : children) {
+            String inside = LayerNames.join(name, ByteStrings.of(child.name()));
+            if (!written.contains(inside)) {
+                makeRoom(inside, folders.get(name), child.name());
             }
         }
-    }
-
-    private static void removeTree(Path path) throws IOException {
-        Optional<BasicFileAttributes> attributes = Optional.empty();
-        try {
-            attributes = Optional.of(Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
-        } catch (java.nio.file.NoSuchFileException e) {
-            return;
-        }
-        if (attributes.get().isDirectory()) {
-            try (DirectoryStream<Path> children = Files.newDirectoryStream(path)) {
-                for (Path child : children) {
-                    removeTree(child);
-                }
-            }
-        }
-        Files.deleteIfExists(path);
     }
 
     @Override
     public void close() {
-        folders.values().forEach(PathHandle::close);
-        folders.clear();
+        folders.close();
+        nativeBuffer.close();
     }
 }

@@ -120,9 +120,21 @@ final class ReadAhead extends InputStream {
         return digester.digest();
     }
 
+    /** Returns when the stream below is in nobody's use any more. */
     @Override
     public void close() {
         reader.interrupt();
-        full.clear();
+        boolean interrupted = false;
+        while (true) {
+            try {
+                reader.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -1,6 +1,7 @@
 package dev.longshore.daemon.diff;
 
 import dev.longshore.sdk.compress.Compression;
+import dev.longshore.sdk.compress.CompressionException;
 import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
@@ -19,7 +20,6 @@ import dev.longshore.sdk.tar.TarFormatException;
 import dev.longshore.sdk.tar.TarLimits;
 import dev.longshore.sdk.tar.TarReader;
 import dev.longshore.sdk.typeurl.TypedValue;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -30,12 +30,13 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.zip.ZipException;
 
 /** Applies layers that are tar archives, plain or compressed with gzip or zstd. */
 public final class WalkingApplier implements Applier {
 
     private static final int READ = 1 << 20;
+    private static final String OCI_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+    private static final String DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
     private final ContentStore content;
     private final Path scratch;
@@ -53,58 +54,78 @@ public final class WalkingApplier implements Applier {
             List<Mount> mounts,
             Map<String, TypedValue> payloads,
             boolean syncFileSystem) {
-        if (!isLayer(layer.mediaType())) {
-            throw new UnimplementedException("media type \"%s\" of layer %s is none that can be applied"
-                    .formatted(layer.mediaType(), layer.digest()));
-        }
+        boolean compressed = mayBeCompressed(layer);
         try (ContentReader blob = content.reader(context, layer.digest())) {
+            if (layer.size() > 0 && layer.size() != blob.size()) {
+                throw new InvalidArgumentException("it has %d bytes, and its descriptor says %d: one of them is damaged"
+                        .formatted(blob.size(), layer.size()));
+            }
+            Layer from = new Layer(blob, compressed, syncFileSystem);
             Optional<LayerTarget> overlay = LayerTarget.overlay(mounts);
             return overlay.isPresent()
-                    ? apply(blob, overlay.get(), syncFileSystem)
-                    : Mounts.withTempMount(
-                            mounts, scratch, root -> apply(blob, LayerTarget.plain(root), syncFileSystem));
-        } catch (TarFormatException | ZipException | EOFException e) {
+                    ? from.apply(overlay.get())
+                    : Mounts.withTempMount(mounts, scratch, root -> from.apply(LayerTarget.plain(root)));
+        } catch (TarFormatException | CompressionException e) {
             throw new InvalidArgumentException(
                     "layer %s cannot be read: %s".formatted(layer.digest(), e.getMessage()), e);
+        } catch (InvalidArgumentException e) {
+            throw new InvalidArgumentException(
+                    "layer %s cannot be applied: %s".formatted(layer.digest(), e.getMessage()), e);
         } catch (IOException e) {
-            throw new UncheckedIOException("applying layer %s: %s".formatted(layer.digest(), e.getMessage()), e);
+            throw new UncheckedIOException(
+                    new IOException("layer %s cannot be applied: %s".formatted(layer.digest(), e.getMessage()), e));
         }
     }
 
-    private static Descriptor apply(ContentReader blob, LayerTarget target, boolean syncFileSystem) throws IOException {
-        try (InputStream plain = Compression.decompress(new BlobStream(blob));
-                ReadAhead ahead = new ReadAhead(plain, Digest.digester("sha256"));
-                LayerWriter writer = new LayerWriter(target)) {
-            TarReader archive = new TarReader(ahead, TarLimits.DEFAULT, GlobalHeaders.IGNORE);
-            for (Optional<TarEntry> entry = archive.next(); entry.isPresent(); entry = archive.next()) {
-                writer.write(entry.get(), archive);
-            }
-            // What is behind the archive's end belongs to the digest all the same.
-            ahead.transferTo(OutputStream.nullOutputStream());
-            writer.finish();
-            if (syncFileSystem) {
-                try (Folder root = Folder.open(target.root())) {
-                    root.syncFileSystem();
+    /** What to apply. */
+    private record Layer(ContentReader blob, boolean compressed, boolean syncFileSystem) {
+
+        Descriptor apply(LayerTarget target) throws IOException {
+            BlobStream stream = new BlobStream(blob);
+            try (InputStream plain = compressed ? Compression.decompress(stream) : stream;
+                    ReadAhead ahead = new ReadAhead(plain, Digest.digester("sha256"));
+                    LayerWriter writer = new LayerWriter(target)) {
+                TarReader archive = new TarReader(ahead, TarLimits.DEFAULT, GlobalHeaders.IGNORE);
+                for (Optional<TarEntry> entry = archive.next(); entry.isPresent(); entry = archive.next()) {
+                    writer.write(entry.get(), archive);
                 }
+                // What is behind the archive's end belongs to the digest all the same.
+                ahead.transferTo(OutputStream.nullOutputStream());
+                writer.finish();
+                if (syncFileSystem) {
+                    try (Folder root = Folder.open(target.root())) {
+                        root.syncFileSystem();
+                    }
+                }
+                Digest diffId = new Digest("sha256", HexFormat.of().formatHex(ahead.digest()));
+                return new Descriptor(MediaTypes.OCI_LAYER, diffId, ahead.size());
             }
-            return new Descriptor(
-                    MediaTypes.OCI_LAYER, new Digest("sha256", HexFormat.of().formatHex(ahead.digest())), ahead.size());
         }
     }
 
-    /** Tar, by its name or its suffix, of OCI or Docker, distributable or not. */
-    private static boolean isLayer(String mediaType) {
-        String plain = mediaType;
-        for (String suffix : List.of("+gzip", "+zstd", ".gzip", ".zstd")) {
-            if (plain.endsWith(suffix)) {
-                plain = plain.substring(0, plain.length() - suffix.length());
-                break;
-            }
-        }
-        return plain.equals(MediaTypes.OCI_LAYER)
-                || plain.equals("application/vnd.oci.image.layer.nondistributable.v1.tar")
-                || plain.equals(MediaTypes.DOCKER_LAYER)
-                || plain.equals("application/vnd.docker.image.rootfs.foreign.diff.tar");
+    /**
+     * Whether a layer's first bytes say how it is compressed. As in containerd, OCI's plain types are believed, and Docker's are
+     * not: its clients have labeled compressed layers with them.
+     *
+     * @throws UnimplementedException if it is no layer that is applied here
+     */
+    private static boolean mayBeCompressed(Descriptor layer) {
+        return switch (layer.mediaType()) {
+            case MediaTypes.OCI_LAYER, OCI_NONDISTRIBUTABLE -> false;
+            case MediaTypes.OCI_LAYER_GZIP,
+                    MediaTypes.OCI_LAYER_ZSTD,
+                    OCI_NONDISTRIBUTABLE + "+gzip",
+                    OCI_NONDISTRIBUTABLE + "+zstd",
+                    MediaTypes.DOCKER_LAYER,
+                    MediaTypes.DOCKER_LAYER_GZIP,
+                    MediaTypes.DOCKER_LAYER_ZSTD,
+                    DOCKER_FOREIGN,
+                    DOCKER_FOREIGN + ".gzip",
+                    DOCKER_FOREIGN + ".zstd" -> true;
+            default ->
+                throw new UnimplementedException("media type \"%s\" of layer %s is none that can be applied"
+                        .formatted(layer.mediaType(), layer.digest()));
+        };
     }
 
     /** A blob from front to back. */

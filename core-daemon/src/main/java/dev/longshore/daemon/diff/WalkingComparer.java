@@ -1,6 +1,7 @@
 package dev.longshore.daemon.diff;
 
 import dev.longshore.sdk.compress.Compression;
+import dev.longshore.sdk.content.ContentInfo;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.content.ContentWriter;
 import dev.longshore.sdk.content.WriterRequest;
@@ -64,9 +65,9 @@ public final class WalkingComparer implements Comparer {
                         write(below, above, options, compression, plain, writer);
                         return true;
                     }));
-            return commit(writer, mediaType, compression, Digest.of("sha256", plain), options.labels());
+            return commit(context, writer, mediaType, compression, Digest.of("sha256", plain), options.labels());
         } catch (IOException e) {
-            throw new UncheckedIOException("making a layer: " + e.getMessage(), e);
+            throw new UncheckedIOException(new IOException("a layer cannot be made: " + e.getMessage(), e));
         }
     }
 
@@ -79,13 +80,19 @@ public final class WalkingComparer implements Comparer {
             ContentWriter writer)
             throws IOException {
         try (OutputStream compressed = compression.compress(new IngestStream(writer));
-                TarWriter archive = new TarWriter(new DigestOutputStream(compressed, plain))) {
-            new LayerSource(lower, upper, options.sourceDateEpoch(), archive).write();
+                TarWriter archive = new TarWriter(new DigestOutputStream(compressed, plain));
+                LayerSource source = new LayerSource(lower, upper, options.sourceDateEpoch(), archive)) {
+            source.write();
         }
     }
 
-    private static Descriptor commit(
-            ContentWriter writer, String mediaType, Compression compression, Digest plain, Map<String, String> wanted) {
+    private Descriptor commit(
+            CallContext context,
+            ContentWriter writer,
+            String mediaType,
+            Compression compression,
+            Digest plain,
+            Map<String, String> wanted) {
         Map<String, String> labels = new HashMap<>(wanted);
         if (compression != Compression.NONE) {
             labels.put(UNCOMPRESSED, plain.toString());
@@ -95,9 +102,21 @@ public final class WalkingComparer implements Comparer {
         try {
             writer.commit(size, Optional.of(digest), labels);
         } catch (AlreadyExistsException e) {
-            return new Descriptor(mediaType, digest, size, Map.of(UNCOMPRESSED, plain.toString())); // made before
+            // Made before, or pulled, and perhaps without these labels.
+            label(context, digest, labels);
         }
         return new Descriptor(mediaType, digest, size, Map.of(UNCOMPRESSED, plain.toString()));
+    }
+
+    private void label(CallContext context, Digest digest, Map<String, String> labels) {
+        if (labels.isEmpty()) {
+            return; // no fields would mean all of them
+        }
+        ContentInfo there = content.info(context, digest);
+        content.update(
+                context,
+                new ContentInfo(digest, there.size(), there.created(), there.updated(), labels),
+                labels.keySet().stream().map(key -> "labels." + key).toList());
     }
 
     /** Bytes into an ingest, in pieces worth a call. */
