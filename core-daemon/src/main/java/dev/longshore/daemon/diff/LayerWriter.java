@@ -49,6 +49,8 @@ final class LayerWriter implements AutoCloseable {
 
     /** What an entry that the kernel refuses is to blame for itself. */
     private static final Set<Integer> BAD_ENTRY = Set.of(
+            Errno.E2BIG,
+            Errno.ERANGE,
             Errno.ENAMETOOLONG,
             Errno.ELOOP,
             Errno.ENOTDIR,
@@ -68,6 +70,8 @@ final class LayerWriter implements AutoCloseable {
     private final Set<String> written = new HashSet<>();
 
     private final Map<String, FolderTimes> folderTimes = new LinkedHashMap<>();
+
+    private boolean toldOfXattrs;
 
     private record FolderTimes(Instant accessed, Instant modified) {}
 
@@ -309,7 +313,7 @@ final class LayerWriter implements AutoCloseable {
         }
     }
 
-    private static void attributes(Folder folder, byte[] base, TarEntry entry) throws IOException {
+    private void attributes(Folder folder, byte[] base, TarEntry entry) throws IOException {
         folder.chown(base, id(entry.uid()), id(entry.gid()));
         if (entry.type() != EntryType.SYMLINK) {
             folder.chmod(base, entry.mode());
@@ -317,12 +321,10 @@ final class LayerWriter implements AutoCloseable {
         xattrs(folder, base, entry);
     }
 
-    private static void xattrs(Folder folder, byte[] base, TarEntry entry) throws IOException {
+    private void xattrs(Folder folder, byte[] base, TarEntry entry) throws IOException {
         for (Map.Entry<String, String> xattr : entry.xattrs().entrySet()) {
             if (steersOverlay(xattr.getKey())) {
-                log.atWarn()
-                        .addKeyValue("xattr", LayerNames.text(xattr.getKey()))
-                        .log("an extended attribute that no layer may set is left out");
+                leftOut(xattr.getKey(), "no layer may set it");
                 continue;
             }
             try {
@@ -332,10 +334,19 @@ final class LayerWriter implements AutoCloseable {
                 if (e.errno() != Errno.EOPNOTSUPP && e.errno() != Errno.EPERM) {
                     throw e;
                 }
-                log.atWarn()
-                        .addKeyValue("err", e.getMessage())
-                        .log("an extended attribute of a layer cannot be kept here");
+                leftOut(xattr.getKey(), String.valueOf(e.getMessage()));
             }
+        }
+    }
+
+    /** Told once for a layer: its entries may be millions. */
+    private void leftOut(String xattr, String why) {
+        if (!toldOfXattrs) {
+            toldOfXattrs = true;
+            log.atWarn()
+                    .addKeyValue("xattr", LayerNames.text(xattr))
+                    .addKeyValue("err", why)
+                    .log("an extended attribute of a layer is left out, perhaps others too");
         }
     }
 

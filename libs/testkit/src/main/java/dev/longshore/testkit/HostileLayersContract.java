@@ -139,6 +139,14 @@ public abstract class HostileLayersContract extends DifferFixture {
                         "a device of more than 32 bits",
                         layer().entry(EntryType.CHARACTER_DEVICE, "f", entry -> entry.device(1L << 33, 0)),
                         "8589934592"),
+                Hostile.refused(
+                        "an attribute of more than 64 KiB",
+                        layer().file("f", "", entry -> entry.xattr("user.big", "v".repeat(70_000))),
+                        "\"f\""),
+                Hostile.refused(
+                        "an attribute of a long name",
+                        layer().file("f", "", entry -> entry.xattr("user." + "n".repeat(300), "v")),
+                        "\"f\""),
                 Hostile.contained(
                         "the root as a link", layer().symlink("/", folder).file("x", ""), "x"),
                 Hostile.contained(

@@ -296,10 +296,14 @@ public final class TarReader {
     private String urlDecoded(String name) throws TarFormatException {
         try {
             // libarchive escapes with % only; a plus is a plus.
-            return URLDecoder.decode(name.replace("+", "%2B"), StandardCharsets.ISO_8859_1);
+            String decoded = URLDecoder.decode(name.replace("+", "%2B"), StandardCharsets.ISO_8859_1);
+            if (decoded.indexOf(0) < 0) {
+                return decoded;
+            }
         } catch (IllegalArgumentException e) {
-            throw error("the name of an extended attribute is not URL-encoded");
+            // Told below.
         }
+        throw error("the name of an extended attribute is not URL-encoded, or has a NUL byte");
     }
 
     private String base64(String value) throws TarFormatException {
