@@ -5,6 +5,7 @@
  *
  *   start    prints the group's address: a BootstrapResult if the daemon sent BootstrapParams, else the plain address
  *   delete, -info   become the JVM, which answers
+ *   terminal keeps the terminal of a process, for the JVM: see terminal.c
  *   -v       prints the version
  *
  * The group is the pod that the container's annotations name, else the namespace. With LONGSHORE_SHIM_GROUP=container it
@@ -24,13 +25,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "launcher.h"
+
 #define VERSION "0.1.0"
 #define MAX_INPUT (16u << 20)
 #define BACKLOG 1024
 /* sun_path, less a slash, 64 digits and the terminator. */
 #define MAX_SOCKET_DIR (sizeof(((struct sockaddr_un *)0)->sun_path) - 66)
 
-static void fail(const char *format, ...) {
+void fail(const char *format, ...) {
 	va_list arguments;
 	va_start(arguments, format);
 	fputs("containerd-shim-runc-v2: ", stderr);
@@ -221,8 +224,8 @@ static char *beside_us(const char *relative) {
 }
 
 static void become_jvm(const char *socket_path, const char *action) {
-	char *program = beside_us("../lib/containerd-shim-runc-v2");
-	char *arguments[] = {program, "-namespace", (char *)name_space, "-address", (char *)address, "-publish-binary",
+	char *program = beside_us("../lib/containerd-shim-runc-v2"), *launcher = beside_us("containerd-shim-runc-v2");
+	char *arguments[] = {program, "-launcher", launcher, "-namespace", (char *)name_space, "-address", (char *)address, "-publish-binary",
 	    (char *)publish_binary, "-id", (char *)id, "-bundle", (char *)bundle, socket_path ? "-socket" : (char *)action,
 	    (char *)socket_path, NULL};
 	execv(program, arguments);
@@ -309,6 +312,8 @@ static void start(void) {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	if (lock < 0 || fcntl(lock, F_SETLKW, &whole) != 0)
 		fail("%s: %s", lock_path, strerror(errno));
+	/* When a start was last answered: an idle JVM waits for the container that follows. */
+	futimens(lock, NULL);
 	if (!listening(&name)) {
 		unlink(name.sun_path);
 		umask(0177);
@@ -328,6 +333,8 @@ static void start(void) {
 
 int main(int count, char **arguments) {
 	const char *action = "";
+	if (count == 5 && !strcmp(arguments[1], "terminal"))
+		return terminal_main(arguments[2], arguments[3], arguments[4]);
 	for (int i = 1; i < count; i++) {
 		const char *flag = arguments[i];
 		if (*flag != '-') {

@@ -5,11 +5,14 @@ import com.google.protobuf.Message;
 import dev.longshore.api.cgroups.v1.CPUStat;
 import dev.longshore.api.cgroups.v1.MemoryEntry;
 import dev.longshore.api.cgroups.v1.Metrics;
+import dev.longshore.sdk.linux.MemoryEvents;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The cgroups of a container, as they were when it was made: a process that has ended no longer tells. Version 1 has a
@@ -28,21 +31,40 @@ final class Cgroup {
         this.folders = Map.copyOf(folders);
     }
 
-    /** The cgroups of a process; see cgroups(7). */
+    /** The cgroups of a process. */
     static Cgroup of(int pid) throws IOException {
+        return parse(Files.readAllLines(Path.of("/proc", Integer.toString(pid), "cgroup")), MOUNTS);
+    }
+
+    /**
+     * The cgroups in a process' file; see cgroups(7).
+     *
+     * @param mounts where the hierarchies are mounted
+     */
+    static Cgroup parse(List<String> lines, Path mounts) {
         Map<String, Path> folders = new HashMap<>();
-        for (String line : Files.readAllLines(Path.of("/proc", Integer.toString(pid), "cgroup"))) {
+        for (String line : lines) {
             String[] parts = line.split(":", 3);
             String relative = parts[2].substring(1);
             if (parts[1].isEmpty()) {
-                Path unified = Files.exists(MOUNTS.resolve("cgroup.controllers")) ? MOUNTS : MOUNTS.resolve("unified");
+                Path unified = Files.exists(mounts.resolve("cgroup.controllers")) ? mounts : mounts.resolve("unified");
                 folders.put("", unified.resolve(relative));
-            }
-            for (String controller : parts[1].split(",", -1)) {
-                folders.put(controller, MOUNTS.resolve(parts[1]).resolve(relative));
+            } else {
+                for (String controller : parts[1].split(",", -1)) {
+                    folders.put(controller, mounts.resolve(parts[1]).resolve(relative));
+                }
             }
         }
         return new Cgroup(folders);
+    }
+
+    /** Tells when it runs out of memory; empty if it has no limits of memory at all. */
+    Optional<MemoryEvents> memoryEvents() throws IOException {
+        Path folder = folders.get(unified() ? "" : "memory");
+        if (folder == null) {
+            return Optional.empty();
+        }
+        return Optional.of(unified() ? MemoryEvents.unified(folder) : MemoryEvents.legacy(folder));
     }
 
     private boolean unified() {

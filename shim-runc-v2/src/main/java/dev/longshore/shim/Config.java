@@ -13,6 +13,7 @@ import java.util.Optional;
  * What the shim is told.
  *
  * @param action {@code delete}, {@code info}, or empty to serve
+ * @param launcher the program that has started this one
  * @param socket that the process inherited as standard input; set where it serves
  * @param ttrpcAddress where events go; empty for nowhere
  * @param idle how long the process stays when its last container is gone
@@ -22,6 +23,7 @@ record Config(
         String namespace,
         String id,
         Path bundle,
+        Path launcher,
         Optional<Path> socket,
         String ttrpcAddress,
         Duration idle) {
@@ -38,6 +40,7 @@ record Config(
                 .option("publish-binary", "PATH", "of the daemon, not used")
                 .option("id", "ID", "of the container")
                 .option("bundle", "DIR", "of the container")
+                .option("launcher", "PATH", "of the program that starts this one")
                 .option("socket", "PATH", "that is inherited");
         Parsed parsed = flags.parse(commandLine);
         String idle = environment.getOrDefault("LONGSHORE_SHIM_IDLE_SECONDS", "");
@@ -46,6 +49,7 @@ record Config(
                 parsed.value("namespace").orElse(""),
                 parsed.value("id").orElse(""),
                 Path.of(parsed.value("bundle").orElse(".")).toAbsolutePath(),
+                Path.of(parsed.value("launcher").orElse("")),
                 parsed.value("socket").map(Path::of),
                 environment.getOrDefault("TTRPC_ADDRESS", ""),
                 idle.isEmpty() ? DEFAULT_IDLE : Duration.ofSeconds(Long.parseLong(idle)));

@@ -5,17 +5,17 @@ import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.linux.Errno;
 import dev.longshore.sdk.linux.ErrnoException;
 import dev.longshore.sdk.linux.PidFd;
-import dev.longshore.sdk.socket.ConsoleSocket;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,17 +24,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class ContainerProcess {
 
-    private static final Duration CONSOLE_TIMEOUT = Duration.ofSeconds(10);
-    private static final Duration DRAIN_TIMEOUT = Duration.ofSeconds(2);
-
     private final String execId;
     private final ProcessStdio.Addresses addresses;
     private final ReentrantLock telling = new ReentrantLock();
     private final CompletableFuture<Exit> exit = new CompletableFuture<>();
     private volatile int pid;
     private volatile boolean started;
+    private volatile @Nullable PidFd handle;
     private volatile @Nullable ProcessStdio stdio;
-    private volatile @Nullable TerminalStdio terminal;
+    private volatile @Nullable TerminalProcess terminal;
 
     /** @param status of a shell: the exit code, or 128 and the signal */
     record Exit(int status, Instant at) {}
@@ -67,6 +65,12 @@ final class ContainerProcess {
         return pid;
     }
 
+    /** Of the process that keeps its terminal; 0 if there is none. */
+    int terminalPid() {
+        TerminalProcess current = terminal;
+        return current == null ? 0 : current.pid();
+    }
+
     boolean started() {
         return started;
     }
@@ -75,13 +79,34 @@ final class ContainerProcess {
         started = true;
     }
 
-    /** Takes up a process that an earlier shim made. */
-    void adopt(int pid, boolean started, String containerId, String namespace, Path scratch) throws IOException {
-        this.pid = pid;
-        this.started = started;
-        if (!addresses.terminal()) {
-            stdio = ProcessStdio.open(addresses, containerId, namespace, scratch);
+    /**
+     * Takes up a process that an earlier shim made.
+     *
+     * @return whether it still runs
+     */
+    boolean adopt(TaskRecord record, ExitWatcher exits, IntConsumer onExit) throws IOException {
+        pid = record.pid();
+        started = record.started();
+        stdio = ProcessStdio.reopen(addresses);
+        if (record.terminalPid() != 0) {
+            terminal = TerminalProcess.adopt(new TaskBundle(record.bundle()), execId, record.terminalPid(), exits);
         }
+        PidFd opened;
+        try {
+            opened = PidFd.open(pid);
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ESRCH) {
+                return false;
+            }
+            throw e;
+        }
+        if (TaskRecord.startTime(pid) != record.startTime()) {
+            opened.close(); // the pid is another's by now
+            return false;
+        }
+        handle = opened;
+        exits.watch(opened, onExit);
+        return true;
     }
 
     /**
@@ -90,51 +115,46 @@ final class ContainerProcess {
      * @param call {@code create}, {@code exec} or {@code restore}
      * @param flags before the container's id
      */
-    void make(Runc runc, TaskBundle bundle, String namespace, String containerId, String call, List<String> flags)
+    void make(
+            Runc runc,
+            TaskHost host,
+            TaskBundle bundle,
+            String containerId,
+            String call,
+            List<String> flags,
+            IntConsumer onExit)
             throws IOException {
         Path pidFile = bundle.pidFile(execId);
         Files.deleteIfExists(pidFile);
         List<String> arguments = new ArrayList<>(flags);
         arguments.add("--pid-file");
         arguments.add(pidFile.toString());
+        ProcessStdio opened = ProcessStdio.open(addresses, containerId, host.namespace(), bundle.path());
+        stdio = opened;
+        Runc.Stdio redirects = opened.redirects();
         if (addresses.terminal()) {
-            makeOnTerminal(runc, containerId, call, arguments);
-        } else {
-            ProcessStdio opened = ProcessStdio.open(addresses, containerId, namespace, bundle.path());
-            stdio = opened;
-            arguments.add(containerId);
-            runc.run(call, opened.redirects(), arguments);
-        }
-        pid = TaskBundle.readPid(pidFile)
-                .orElseThrow(() -> new IOException("runc %s left no pid in %s".formatted(call, pidFile)));
-    }
-
-    private void makeOnTerminal(Runc runc, String containerId, String call, List<String> arguments) throws IOException {
-        // Not in the bundle: the name of a socket must be short.
-        Path folder = Files.createTempDirectory("pty");
-        try (ConsoleSocket socket = new ConsoleSocket(folder.resolve("s"))) {
-            CompletableFuture<ConsoleSocket.Terminal> received = new CompletableFuture<>();
-            Thread.ofPlatform().daemon(true).name("console").start(() -> {
-                try {
-                    received.complete(socket.receive(CONSOLE_TIMEOUT));
-                } catch (IOException e) {
-                    received.completeExceptionally(e);
-                }
-            });
+            terminal = TerminalProcess.start(host.launcher(), bundle, execId, opened);
             arguments.add("--console-socket");
-            arguments.add(socket.path().toString());
-            arguments.add(containerId);
-            runc.run(call, Runc.Stdio.NULL, arguments);
-            TerminalStdio copied = new TerminalStdio(received.join(), addresses);
-            terminal = copied;
-            copied.start();
+            arguments.add(TaskBundle.consoleSocket(execId));
+            redirects = Runc.Stdio.NULL;
+        }
+        arguments.add(containerId);
+        Lock making = host.exits().making();
+        making.lock();
+        try {
+            runc.run(call, redirects, arguments);
+            pid = TaskBundle.readPid(pidFile)
+                    .orElseThrow(() -> new IOException("runc %s left no pid in %s".formatted(call, pidFile)));
+            PidFd made = PidFd.open(pid);
+            handle = made;
+            host.exits().watch(made, onExit);
         } finally {
-            Files.deleteIfExists(folder);
+            making.unlock();
         }
     }
 
-    void resize(int columns, int rows) throws ErrnoException {
-        TerminalStdio current = terminal;
+    void resize(int columns, int rows) throws IOException {
+        TerminalProcess current = terminal;
         if (current == null) {
             throw new FailedPreconditionException("the process has no terminal");
         }
@@ -148,17 +168,16 @@ final class ContainerProcess {
         }
     }
 
-    /** Notes the end; the client then sees the end of the output. */
-    void ended(int status) {
+    /** Lets the client see the end of the output. */
+    void finishStdio() {
         try {
+            TerminalProcess currentTerminal = terminal;
+            if (currentTerminal != null) {
+                currentTerminal.finish();
+            }
             ProcessStdio current = stdio;
             if (current != null) {
                 current.close();
-            }
-            TerminalStdio currentTerminal = terminal;
-            if (currentTerminal != null) {
-                currentTerminal.awaitDrained(DRAIN_TIMEOUT);
-                currentTerminal.close();
             }
         } catch (IOException e) {
             ShimLog.warn("cannot close the stdio of process " + pid + ": " + e.getMessage());
@@ -169,6 +188,10 @@ final class ContainerProcess {
 
     /** Gives up what was opened for a process that could not be made. */
     void abandon() throws IOException {
+        TerminalProcess currentTerminal = terminal;
+        if (currentTerminal != null) {
+            currentTerminal.kill();
+        }
         ProcessStdio current = stdio;
         if (current != null) {
             current.close();
@@ -181,11 +204,12 @@ final class ContainerProcess {
 
     /** @throws NotFoundException if it has ended */
     void signal(int signal) throws IOException {
-        if (exit.isDone() || pid == 0) {
+        PidFd current = handle;
+        if (exit.isDone() || current == null) {
             throw new NotFoundException("process already finished");
         }
-        try (PidFd process = PidFd.open(pid)) {
-            process.signal(signal);
+        try {
+            current.signal(signal);
         } catch (ErrnoException e) {
             if (e.errno() == Errno.ESRCH) {
                 throw new NotFoundException("process already finished", e);

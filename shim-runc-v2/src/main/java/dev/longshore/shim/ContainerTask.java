@@ -15,9 +15,11 @@ import dev.longshore.api.v1.types.Status;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.NotFoundException;
-import dev.longshore.sdk.linux.PidFd;
+import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.linux.MemoryEvents;
 import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.mount.Mounts;
+import dev.longshore.sdk.namespace.Identifiers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,6 +30,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A container and the processes in it. */
@@ -35,57 +41,55 @@ final class ContainerTask {
 
     private static final int SIGKILL = 9;
 
+    /** How long processes that were killed may take to end, and their output to be drained. */
+    private static final long EXECS_SECONDS = 20;
+
     private final String id;
-    private final String namespace;
+    private final TaskHost host;
     private final TaskBundle bundle;
     private final RuncOptions options;
     private final Runc runc;
     private final ContainerProcess init;
     private final Map<String, ContainerProcess> execs = new ConcurrentHashMap<>();
     private final Map<String, Any> execSpecs = new ConcurrentHashMap<>();
-    private final ExitWatcher exits;
-    private final EventForwarder events;
     private final String checkpoint;
     private volatile boolean paused;
     private volatile @Nullable Cgroup cgroup;
-    private volatile long oomKills;
+    private Optional<AutoCloseable> oomWatch = Optional.empty();
+    private long oomKills;
+
+    /** Whether its processes outlive its first one, because it shares the pids of another pid namespace. */
+    private volatile boolean sharesPids;
 
     private ContainerTask(
             String id,
-            String namespace,
+            TaskHost host,
             TaskBundle bundle,
             RuncOptions options,
             ProcessStdio.Addresses addresses,
-            String checkpoint,
-            ExitWatcher exits,
-            EventForwarder events) {
+            String checkpoint) {
         this.id = id;
-        this.namespace = namespace;
+        this.host = host;
         this.bundle = bundle;
         this.options = options;
-        this.runc = Runc.of(options, namespace, bundle);
+        this.runc = Runc.of(options, host.namespace(), bundle);
         this.init = new ContainerProcess("", addresses);
         this.checkpoint = checkpoint;
-        this.exits = exits;
-        this.events = events;
     }
 
     /** Makes the container; its first process waits to be started. */
-    static ContainerTask create(CreateTaskRequest request, String namespace, ExitWatcher exits, EventForwarder events)
-            throws IOException {
+    static ContainerTask create(CreateTaskRequest request, TaskHost host) throws IOException {
         TaskBundle bundle = new TaskBundle(Path.of(request.getBundle()));
         RuncOptions options = RuncOptions.parse(request.getOptions());
         options.save(bundle);
         ContainerTask task = new ContainerTask(
                 request.getId(),
-                namespace,
+                host,
                 bundle,
                 options,
                 new ProcessStdio.Addresses(
                         request.getStdin(), request.getStdout(), request.getStderr(), request.getTerminal()),
-                request.getCheckpoint(),
-                exits,
-                events);
+                request.getCheckpoint());
         bundle.writeRuntime(options.binary());
         task.create(request);
         return task;
@@ -102,24 +106,24 @@ final class ContainerTask {
                 Mounts.mountAll(mounts, bundle.rootfs());
             }
             if (checkpoint.isEmpty()) {
-                init.make(runc, bundle, namespace, id, "create", createFlags());
-                watchInit();
+                makeInit("create", createFlags());
             }
             record().save();
-            events.publish(
-                    "/tasks/create",
-                    TaskCreate.newBuilder()
-                            .setContainerId(id)
-                            .setBundle(bundle.path().toString())
-                            .addAllRootfs(request.getRootfsList())
-                            .setIo(TaskIO.newBuilder()
-                                    .setStdin(request.getStdin())
-                                    .setStdout(request.getStdout())
-                                    .setStderr(request.getStderr())
-                                    .setTerminal(request.getTerminal()))
-                            .setCheckpoint(checkpoint)
-                            .setPid(init.pid())
-                            .build());
+            host.events()
+                    .publish(
+                            "/tasks/create",
+                            TaskCreate.newBuilder()
+                                    .setContainerId(id)
+                                    .setBundle(bundle.path().toString())
+                                    .addAllRootfs(request.getRootfsList())
+                                    .setIo(TaskIO.newBuilder()
+                                            .setStdin(request.getStdin())
+                                            .setStdout(request.getStdout())
+                                            .setStderr(request.getStderr())
+                                            .setTerminal(request.getTerminal()))
+                                    .setCheckpoint(checkpoint)
+                                    .setPid(init.pid())
+                                    .build());
         } catch (IOException | RuntimeException e) {
             undo(e);
             throw e;
@@ -128,14 +132,21 @@ final class ContainerTask {
         }
     }
 
+    /** Each step, whatever becomes of the others. */
     private void undo(Exception cause) {
-        try {
-            init.abandon();
-            runc.deleteIfThere(id);
-            bundle.unmountRootfs();
-        } catch (IOException | RuntimeException e) {
-            cause.addSuppressed(e);
+        for (Step step :
+                List.<Step>of(init::abandon, this::stopWatching, () -> runc.deleteIfThere(id), bundle::unmountRootfs)) {
+            try {
+                step.run();
+            } catch (IOException | RuntimeException e) {
+                cause.addSuppressed(e);
+            }
         }
+    }
+
+    @FunctionalInterface
+    private interface Step {
+        void run() throws IOException;
     }
 
     private List<String> createFlags() {
@@ -149,38 +160,77 @@ final class ContainerTask {
         return flags;
     }
 
-    private void watchInit() throws IOException {
-        try {
-            cgroup = Cgroup.of(init.pid());
-        } catch (IOException e) {
-            ShimLog.warn("no cgroups of container " + id + ": " + e.getMessage());
-        }
-        watch(init);
+    private void makeInit(String call, List<String> flags) throws IOException {
+        init.make(runc, host, bundle, id, call, flags, status -> ended(init, status));
+        observe();
     }
 
-    private void watch(ContainerProcess process) throws IOException {
-        exits.watch(PidFd.open(process.pid()), status -> ended(process, status));
+    /** Looks at what is there of the container while its first process is. */
+    private void observe() {
+        try {
+            sharesPids = sharesPids(init.pid());
+            if (sharesPids) {
+                host.exits().expectOrphans();
+            }
+            Cgroup found = Cgroup.of(init.pid());
+            cgroup = found;
+            Optional<MemoryEvents> memory = found.memoryEvents();
+            if (memory.isPresent()) {
+                oomWatch = Optional.of(host.ooms().watch(memory.get(), this::tellOom));
+            }
+        } catch (IOException e) {
+            ShimLog.warn("cannot observe the cgroups of container " + id + ": " + e.getMessage());
+        }
+    }
+
+    private void stopWatching() throws IOException {
+        try {
+            if (oomWatch.isPresent()) {
+                oomWatch.get().close();
+            }
+        } catch (IOException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IOException(e);
+        }
+        oomWatch = Optional.empty();
+    }
+
+    /** The last of its pids is that in its own namespace; see proc_pid_status(5). */
+    private static boolean sharesPids(int pid) throws IOException {
+        try (Stream<String> lines = Files.lines(Path.of("/proc", Integer.toString(pid), "status"))) {
+            return lines.anyMatch(line -> line.startsWith("NSpid:") && !line.endsWith("\t1"));
+        }
     }
 
     /** Takes up a container that an earlier shim made. */
-    static ContainerTask adopt(TaskRecord record, String namespace, ExitWatcher exits, EventForwarder events)
-            throws IOException {
+    static ContainerTask adopt(TaskRecord record, TaskHost host) throws IOException {
         TaskBundle bundle = new TaskBundle(record.bundle());
-        ContainerTask task = new ContainerTask(
-                record.id(), namespace, bundle, RuncOptions.load(bundle), record.addresses(), "", exits, events);
-        task.init.adopt(record.pid(), record.started(), record.id(), namespace, bundle.path());
-        if (record.startTime() == TaskRecord.startTime(record.pid())) {
-            task.watchInit();
-        } else {
-            // It ended while no shim was there. The daemon knows how, if it held the process.
-            task.ended(task.init, ExitWatcher.UNKNOWN_STATUS);
+        ContainerTask task =
+                new ContainerTask(record.id(), host, bundle, RuncOptions.load(bundle), record.addresses(), "");
+        task.init.telling().lock();
+        try {
+            if (task.init.adopt(record, host.exits(), status -> task.ended(task.init, status))) {
+                task.observe();
+                return task;
+            }
+        } finally {
+            task.init.telling().unlock();
         }
+        // It ended while no shim was there. The daemon knows how, if it held the process.
+        task.ended(task.init, ExitWatcher.UNKNOWN_STATUS);
         return task;
     }
 
     private TaskRecord record() {
         return new TaskRecord(
-                id, bundle.path(), init.pid(), TaskRecord.startTime(init.pid()), init.started(), init.addresses());
+                id,
+                bundle.path(),
+                init.pid(),
+                TaskRecord.startTime(init.pid()),
+                init.started(),
+                init.terminalPid(),
+                init.addresses());
     }
 
     String id() {
@@ -236,14 +286,17 @@ final class ContainerTask {
                     checkpoint,
                     "--work-path",
                     bundle.path().toString()));
-            init.make(runc, bundle, namespace, id, "restore", flags);
-            watchInit();
+            makeInit("restore", flags);
         }
         init.markStarted();
         record().save();
-        events.publish(
-                "/tasks/start",
-                TaskStart.newBuilder().setContainerId(id).setPid(init.pid()).build());
+        host.events()
+                .publish(
+                        "/tasks/start",
+                        TaskStart.newBuilder()
+                                .setContainerId(id)
+                                .setPid(init.pid())
+                                .build());
     }
 
     private void startExec(ContainerProcess process) throws IOException {
@@ -255,9 +308,15 @@ final class ContainerTask {
                         .getValue()
                         .toByteArray());
         try {
-            process.make(runc, bundle, namespace, id, "exec", List.of("--detach", "--process", spec.toString()));
+            process.make(
+                    runc,
+                    host,
+                    bundle,
+                    id,
+                    "exec",
+                    List.of("--detach", "--process", spec.toString()),
+                    status -> ended(process, status));
             process.markStarted();
-            watch(process);
         } catch (IOException | RuntimeException e) {
             process.abandon();
             // Whoever waits for it must not wait for ever.
@@ -266,74 +325,117 @@ final class ContainerTask {
         } finally {
             Files.deleteIfExists(spec);
         }
-        events.publish(
-                "/tasks/exec-started",
-                TaskExecStarted.newBuilder()
-                        .setContainerId(id)
-                        .setExecId(process.execId())
-                        .setPid(process.pid())
-                        .build());
+        host.events()
+                .publish(
+                        "/tasks/exec-started",
+                        TaskExecStarted.newBuilder()
+                                .setContainerId(id)
+                                .setExecId(process.execId())
+                                .setPid(process.pid())
+                                .build());
     }
 
     /** @param spec the OCI process, as JSON */
     void addExec(String execId, ProcessStdio.Addresses addresses, Any spec) {
+        String _ = Identifiers.check("exec", execId);
         if (execs.putIfAbsent(execId, new ContainerProcess(execId, addresses)) != null) {
             throw new AlreadyExistsException("process %s in container %s".formatted(execId, id));
         }
         execSpecs.put(execId, spec);
-        events.publish(
-                "/tasks/exec-added",
-                TaskExecAdded.newBuilder().setContainerId(id).setExecId(execId).build());
+        host.events()
+                .publish(
+                        "/tasks/exec-added",
+                        TaskExecAdded.newBuilder()
+                                .setContainerId(id)
+                                .setExecId(execId)
+                                .build());
     }
 
     private void ended(ContainerProcess process, int status) {
         Instant at = Instant.now();
-        tellOom();
-        process.ended(status);
+        boolean _ = tellOom();
+        if (process == init) {
+            endOthers();
+        }
+        process.finishStdio();
         process.telling().lock();
         try {
-            events.publish(
-                    "/tasks/exit",
-                    TaskExit.newBuilder()
-                            .setContainerId(id)
-                            .setId(process.execId().isEmpty() ? id : process.execId())
-                            .setPid(process.pid())
-                            .setExitStatus(status)
-                            .setExitedAt(Timestamps.of(at))
-                            .build());
+            host.events()
+                    .publish(
+                            "/tasks/exit",
+                            TaskExit.newBuilder()
+                                    .setContainerId(id)
+                                    .setId(process.execId().isEmpty() ? id : process.execId())
+                                    .setPid(process.pid())
+                                    .setExitStatus(status)
+                                    .setExitedAt(Timestamps.of(at))
+                                    .build());
             process.exit().complete(new ContainerProcess.Exit(status, at));
         } finally {
             process.telling().unlock();
         }
     }
 
-    private void tellOom() {
-        Cgroup current = cgroup;
-        if (current != null && current.oomKills() > oomKills) {
-            oomKills = current.oomKills();
-            events.publish("/tasks/oom", TaskOOM.newBuilder().setContainerId(id).build());
+    /** The end of a container's first process is told last. The kernel ends the others only where it was the first of a pid namespace. */
+    private void endOthers() {
+        try {
+            if (sharesPids) {
+                runc.run("kill", "--all", id, Integer.toString(SIGKILL));
+            }
+            for (ContainerProcess process : execs.values()) {
+                if (process.started()) {
+                    Object _ = process.exit().get(EXECS_SECONDS, TimeUnit.SECONDS);
+                }
+            }
+        } catch (IOException | RuntimeException | ExecutionException | TimeoutException e) {
+            ShimLog.warn("cannot end all processes of container " + id + ": " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
-    /** Deletes a process that has ended. */
+    /** @return whether there was something to tell */
+    private synchronized boolean tellOom() {
+        Cgroup current = cgroup;
+        long kills = current == null ? 0 : current.oomKills();
+        if (kills <= oomKills) {
+            return false;
+        }
+        oomKills = kills;
+        host.events()
+                .publish("/tasks/oom", TaskOOM.newBuilder().setContainerId(id).build());
+        return true;
+    }
+
+    /** Deletes a process that has ended, or was not started. */
     ContainerProcess.Exit delete(String execId) throws IOException {
         ContainerProcess process = process(execId);
-        ContainerProcess.Exit exit;
-        if (process.pid() == 0 && process.exited().isEmpty()) {
-            exit = new ContainerProcess.Exit(0, Instant.now()); // never started
-        } else {
-            exit = process.exited()
-                    .orElseThrow(() -> new FailedPreconditionException("cannot delete a running process"));
+        boolean created = process == init ? !process.started() : process.pid() == 0;
+        if (!created && process.exited().isEmpty()) {
+            throw new FailedPreconditionException("cannot delete a running process");
         }
         if (!execId.isEmpty()) {
             execs.remove(execId);
             execSpecs.remove(execId);
             Files.deleteIfExists(bundle.pidFile(execId));
-            return exit;
+        } else {
+            stopWatching();
+            runc.deleteIfThere(id);
+            bundle.unmountRootfs();
         }
-        runc.deleteIfThere(id);
-        bundle.unmountRootfs();
-        return exit;
+        return process.pid() == 0 ? new ContainerProcess.Exit(0, Instant.now()) : endOf(process);
+    }
+
+    /** A container that was not started has been killed only now. */
+    private ContainerProcess.Exit endOf(ContainerProcess process) {
+        try {
+            return process.exit().get(EXECS_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new UnavailableException("process %d of container %s does not end".formatted(process.pid(), id), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new UnavailableException("interrupted while waiting for process %d".formatted(process.pid()), e);
+        }
     }
 
     void kill(String execId, int signal, boolean all) throws IOException {

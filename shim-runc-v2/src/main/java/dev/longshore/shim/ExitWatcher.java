@@ -4,15 +4,19 @@ import dev.longshore.sdk.linux.Epoll;
 import dev.longshore.sdk.linux.Errno;
 import dev.longshore.sdk.linux.ErrnoException;
 import dev.longshore.sdk.linux.PidFd;
+import java.time.Duration;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.IntConsumer;
 
 /**
- * Waits for the ends of processes, all on one thread. It never reaps a process that it was not told to watch: those that
- * the JDK starts are the JDK's.
+ * Waits for the ends of processes, all on one thread. Of those that it was not told to watch it reaps only what containers have
+ * left: those that the JDK starts are the JDK's.
  */
 final class ExitWatcher implements AutoCloseable {
 
@@ -24,8 +28,17 @@ final class ExitWatcher implements AutoCloseable {
 
     private static final long REAPED_ELSEWHERE_NANOS = 10_000_000;
 
+    /** Between looks for orphans. */
+    private static final Duration ORPHANS_PERIOD = Duration.ofSeconds(10);
+
     private final Epoll epoll;
     private final Map<Integer, Watch> watches = new ConcurrentHashMap<>();
+
+    /** The pids of those that are watched, until they are reaped. */
+    private final Set<Integer> watched = ConcurrentHashMap.newKeySet();
+
+    private final ReentrantReadWriteLock making = new ReentrantReadWriteLock();
+    private volatile boolean orphansExpected;
     private volatile boolean closed;
 
     private record Watch(PidFd process, IntConsumer onExit) {}
@@ -41,15 +54,34 @@ final class ExitWatcher implements AutoCloseable {
      * @param onExit told the status, on a virtual thread
      */
     void watch(PidFd process, IntConsumer onExit) throws ErrnoException {
+        watched.add(process.pid());
         watches.put(process.fd(), new Watch(process, onExit));
         epoll.add(process.fd());
+    }
+
+    /** To be held from before a process of a container is made until it is watched: else it might be taken for an orphan. */
+    Lock making() {
+        return making.readLock();
+    }
+
+    /** From now on there are containers whose orphans become children of this process. */
+    void expectOrphans() {
+        orphansExpected = true;
+        epoll.wake();
     }
 
     private void run() {
         while (!closed) {
             try {
-                for (int fd : epoll.await()) {
+                for (int fd : orphansExpected ? epoll.await(ORPHANS_PERIOD) : epoll.await()) {
                     ended(fd);
+                }
+                if (orphansExpected && making.writeLock().tryLock()) {
+                    try {
+                        Orphans.reap(pid -> !watched.contains(pid));
+                    } finally {
+                        making.writeLock().unlock();
+                    }
                 }
             } catch (ErrnoException e) {
                 if (!closed) {
@@ -67,6 +99,7 @@ final class ExitWatcher implements AutoCloseable {
         epoll.remove(fd);
         Thread.startVirtualThread(() -> {
             int status = status(watch.process);
+            watched.remove(watch.process.pid());
             watch.process.close();
             watch.onExit.accept(status);
         });

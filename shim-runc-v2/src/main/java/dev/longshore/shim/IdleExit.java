@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * and removes the socket first, so that no daemon is sent to a socket that is about to go.
  */
 final class IdleExit {
+
+    /** Between the answer to a start and the call that makes the container. */
+    private static final Duration GRACE = Duration.ofSeconds(10);
 
     private final Path socket;
     private final Path registry;
@@ -56,6 +60,13 @@ final class IdleExit {
         try (FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                 FileLock lock = channel.lock()) {
             if (!lock.isValid() || !tasks.isEmpty()) {
+                return;
+            }
+            // The launcher has sent a daemon here that has not called yet.
+            if (Files.getLastModifiedTime(lockFile)
+                    .toInstant()
+                    .isAfter(Instant.now().minus(GRACE))) {
+                maybe();
                 return;
             }
             Files.deleteIfExists(socket);

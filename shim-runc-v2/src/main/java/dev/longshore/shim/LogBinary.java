@@ -1,5 +1,6 @@
 package dev.longshore.shim;
 
+import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.linux.Fifo;
 import java.io.FileInputStream;
@@ -42,9 +43,14 @@ final class LogBinary {
     /**
      * Starts it, and waits until it is ready.
      *
-     * @throws UnavailableException if it is not there or does not become ready
+     * @throws NotFoundException if it is not there
+     * @throws UnavailableException if it does not become ready
      */
     static LogBinary start(URI uri, String containerId, String namespace, Path scratch) throws IOException {
+        if (!Files.isExecutable(Path.of(uri.getPath()))) {
+            throw new NotFoundException(
+                    "logging program %s is not there, or cannot be executed".formatted(uri.getPath()));
+        }
         Path folder = Files.createTempDirectory(scratch, "log");
         for (String name : List.of("out", "err", "ready")) {
             Fifo.make(folder.resolve(name), 0600);

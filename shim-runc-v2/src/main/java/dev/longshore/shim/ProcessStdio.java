@@ -24,6 +24,8 @@ final class ProcessStdio implements AutoCloseable {
 
     private final List<RandomAccessFile> holds = new ArrayList<>();
     private @Nullable RandomAccessFile stdinHold;
+    private Optional<Path> stdin = Optional.empty();
+    private Optional<Path> stdout = Optional.empty();
     private Optional<LogBinary> logger = Optional.empty();
     private Redirect in = Redirect.from(new File("/dev/null"));
     private Redirect out = Redirect.DISCARD;
@@ -42,9 +44,39 @@ final class ProcessStdio implements AutoCloseable {
      */
     static ProcessStdio open(Addresses addresses, String containerId, String namespace, Path scratch)
             throws IOException {
+        return open(stdio -> {
+            if (addresses.stdout().startsWith("binary")) {
+                LogBinary program = LogBinary.start(uri(addresses.stdout()), containerId, namespace, scratch);
+                stdio.logger = Optional.of(program);
+                stdio.stdout = Optional.of(program.stdout());
+                stdio.out = stdio.hold(program.stdout());
+                stdio.err = stdio.hold(program.stderr());
+            } else {
+                stdio.openOutput(addresses);
+            }
+            stdio.openInput(addresses);
+        });
+    }
+
+    /** Holds the fifos of a process that runs already. A logging program of its own still reads what it prints. */
+    static ProcessStdio reopen(Addresses addresses) throws IOException {
+        return open(stdio -> {
+            if (!addresses.stdout().startsWith("binary")) {
+                stdio.openOutput(addresses);
+            }
+            stdio.openInput(addresses);
+        });
+    }
+
+    @FunctionalInterface
+    private interface Opening {
+        void of(ProcessStdio stdio) throws IOException;
+    }
+
+    private static ProcessStdio open(Opening opening) throws IOException {
         ProcessStdio stdio = new ProcessStdio();
         try {
-            stdio.openAll(addresses, containerId, namespace, scratch);
+            opening.of(stdio);
             return stdio;
         } catch (IOException | RuntimeException e) {
             stdio.close();
@@ -52,21 +84,26 @@ final class ProcessStdio implements AutoCloseable {
         }
     }
 
-    private void openAll(Addresses addresses, String containerId, String namespace, Path scratch) throws IOException {
+    private void openInput(Addresses addresses) throws IOException {
         if (!addresses.stdin().isEmpty()) {
-            Path fifo = path(addresses.stdin());
+            Path fifo = existing(path(addresses.stdin()), "input");
+            stdin = Optional.of(fifo);
             stdinHold = new RandomAccessFile(fifo.toFile(), "rw");
             in = Redirect.from(fifo.toFile());
         }
-        if (addresses.stdout().startsWith("binary")) {
-            LogBinary program = LogBinary.start(uri(addresses.stdout()), containerId, namespace, scratch);
-            logger = Optional.of(program);
-            out = hold(program.stdout());
-            err = addresses.terminal() ? Redirect.DISCARD : hold(program.stderr());
-            return;
-        }
+    }
+
+    private void openOutput(Addresses addresses) throws IOException {
         out = output(addresses.stdout());
         err = addresses.stderr().equals(addresses.stdout()) ? out : output(addresses.stderr());
+        stdout = addresses.stdout().isEmpty() ? Optional.empty() : Optional.of(path(addresses.stdout()));
+    }
+
+    private static Path existing(Path fifo, String what) {
+        if (!Files.exists(fifo)) {
+            throw new InvalidArgumentException("%s, for the %s of the process, does not exist".formatted(fifo, what));
+        }
+        return fifo;
     }
 
     private Redirect output(String address) throws IOException {
@@ -85,10 +122,7 @@ final class ProcessStdio implements AutoCloseable {
     }
 
     private Redirect hold(Path fifo) throws IOException {
-        if (!Files.exists(fifo)) {
-            throw new InvalidArgumentException("%s, for the output of the process, does not exist".formatted(fifo));
-        }
-        holds.add(new RandomAccessFile(fifo.toFile(), "rw"));
+        holds.add(new RandomAccessFile(existing(fifo, "output").toFile(), "rw"));
         return Redirect.appendTo(fifo.toFile());
     }
 
@@ -112,6 +146,16 @@ final class ProcessStdio implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new InvalidArgumentException("stdio address %s is no URI".formatted(address), e);
         }
+    }
+
+    /** What the process reads. */
+    Optional<Path> stdin() {
+        return stdin;
+    }
+
+    /** What a terminal's output is written to. */
+    Optional<Path> stdout() {
+        return stdout;
     }
 
     Runc.Stdio redirects() {

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
@@ -31,6 +32,9 @@ final class Runc {
     private final Path root;
     private final boolean systemdCgroup;
     private final TaskBundle bundle;
+
+    /** So that calls that are made at the same time have logs of their own. */
+    private final AtomicLong calls = new AtomicLong();
 
     /** Where a process that runc makes reads from and writes to. */
     record Stdio(Redirect in, Redirect out, Redirect err) {
@@ -65,10 +69,11 @@ final class Runc {
      * @throws UnknownException with what runc logged, if it fails
      */
     void run(String call, Stdio stdio, List<String> arguments) throws IOException {
-        Path log = bundle.runcLog(call);
+        Path log = bundle.runcLog(call, calls.incrementAndGet());
         Process process;
         try {
             process = new ProcessBuilder(command(call, log, arguments))
+                    .directory(bundle.path().toFile())
                     .redirectInput(stdio.in())
                     .redirectOutput(stdio.out())
                     .redirectError(stdio.err())
@@ -90,10 +95,13 @@ final class Runc {
             Thread.currentThread().interrupt();
             throw new UnavailableException("interrupted during %s %s".formatted(binary, call), e);
         }
-        if (process.exitValue() != 0) {
-            throw failure(call, log, process.exitValue());
+        try {
+            if (process.exitValue() != 0) {
+                throw failure(call, log, process.exitValue());
+            }
+        } finally {
+            Files.deleteIfExists(log);
         }
-        Files.deleteIfExists(log);
     }
 
     void run(String call, String... arguments) throws IOException {

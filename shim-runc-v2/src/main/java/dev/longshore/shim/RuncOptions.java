@@ -4,7 +4,6 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.longshore.api.runc.v1.Options;
 import dev.longshore.sdk.errors.InvalidArgumentException;
-import dev.longshore.sdk.file.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -32,7 +31,9 @@ record RuncOptions(Options options) {
     }
 
     void save(TaskBundle bundle) throws IOException {
-        DurableFiles.write(bundle.options(), options.toByteArray());
+        if (!options.equals(Options.getDefaultInstance())) {
+            StateFile.write(bundle.options(), options.toByteArray());
+        }
     }
 
     static RuncOptions load(TaskBundle bundle) throws IOException {

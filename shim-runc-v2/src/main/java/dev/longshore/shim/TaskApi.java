@@ -35,11 +35,14 @@ import dev.longshore.api.task.v2.UpdateTaskRequest;
 import dev.longshore.api.task.v2.WaitRequest;
 import dev.longshore.api.task.v2.WaitResponse;
 import dev.longshore.api.v1.types.ProcessInfo;
+import dev.longshore.sdk.errors.DeadlineExceededException;
+import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.ttrpc.TtrpcService;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** The Task service. Versions 2 and 3 have the same messages, so that one set of methods serves both. */
 final class TaskApi {
@@ -119,7 +122,9 @@ final class TaskApi {
         ContainerProcess process = task.process(request.getExecId());
         ContainerProcess.Exit exit = task.delete(request.getExecId());
         if (request.getExecId().isEmpty()) {
-            tasks.forget(task.id());
+            if (!tasks.forget(task.id())) {
+                throw new NotFoundException("container " + task.id() + " was deleted meanwhile");
+            }
             events.publish(
                     "/tasks/delete",
                     TaskDelete.newBuilder()
@@ -214,8 +219,13 @@ final class TaskApi {
     }
 
     private WaitResponse await(WaitRequest request, long nanos) throws Exception {
-        ContainerProcess.Exit exit =
-                tasks.get(request.getId()).process(request.getExecId()).exit().get(nanos, TimeUnit.NANOSECONDS);
+        ContainerProcess process = tasks.get(request.getId()).process(request.getExecId());
+        ContainerProcess.Exit exit;
+        try {
+            exit = process.exit().get(nanos, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new DeadlineExceededException("process %d still runs".formatted(process.pid()), e);
+        }
         return WaitResponse.newBuilder()
                 .setExitStatus(exit.status())
                 .setExitedAt(Timestamps.of(exit.at()))
@@ -231,7 +241,8 @@ final class TaskApi {
     private ConnectResponse connect(ConnectRequest request) {
         ConnectResponse.Builder answer = ConnectResponse.newBuilder()
                 .setShimPid((int) ProcessHandle.current().pid());
-        answer.setTaskPid(tasks.get(request.getId()).init().pid());
+        tasks.find(request.getId())
+                .ifPresent(task -> answer.setTaskPid(task.init().pid()));
         return answer.build();
     }
 

@@ -1,9 +1,7 @@
 package dev.longshore.shim;
 
-import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.sdk.mount.Mounts;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -34,12 +32,27 @@ record TaskBundle(Path path) {
 
     /** Where runc writes the pid of a process. */
     Path pidFile(String execId) {
-        return execId.isEmpty() ? initPidFile() : path.resolve(execId + ".pid");
+        return execId.isEmpty() ? initPidFile() : path.resolve("exec-" + execId + ".pid");
     }
 
-    /** Where runc writes its log for one of its calls. */
-    Path runcLog(String call) {
-        return path.resolve("log-" + call + ".json");
+    /** Where runc writes its log for the call of that number. */
+    Path runcLog(String call, long number) {
+        return path.resolve("log-%s-%d.json".formatted(call, number));
+    }
+
+    /** What the files of a process' terminal are named after. */
+    static String terminal(String execId) {
+        return execId.isEmpty() ? "terminal" : "terminal-" + execId;
+    }
+
+    /** Where runc hands the terminal over; relative to the bundle, because the name of a socket must be short. */
+    static String consoleSocket(String execId) {
+        return terminal(execId) + ".sock";
+    }
+
+    /** The fifo from which a {@link TerminalProcess} takes commands. */
+    Path terminalControl(String execId) {
+        return path.resolve(terminal(execId) + ".ctl");
     }
 
     Path processSpec(String execId) {
@@ -66,6 +79,6 @@ record TaskBundle(Path path) {
 
     /** Tells {@code ctr} and people which program runs the container. */
     void writeRuntime(String binary) throws IOException {
-        DurableFiles.write(path.resolve("runtime"), binary.getBytes(StandardCharsets.UTF_8));
+        Files.writeString(path.resolve("runtime"), binary);
     }
 }

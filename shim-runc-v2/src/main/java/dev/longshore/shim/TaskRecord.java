@@ -1,6 +1,5 @@
 package dev.longshore.shim;
 
-import dev.longshore.sdk.file.DurableFiles;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,8 +11,16 @@ import java.util.Properties;
  * What a shim must know of a container to take it over from one that died.
  *
  * @param startTime of the first process, in clock ticks since boot: a pid alone may meanwhile be another's
+ * @param terminalPid of the process that keeps its terminal; 0 if there is none
  */
-record TaskRecord(String id, Path bundle, int pid, long startTime, boolean started, ProcessStdio.Addresses addresses) {
+record TaskRecord(
+        String id,
+        Path bundle,
+        int pid,
+        long startTime,
+        boolean started,
+        int terminalPid,
+        ProcessStdio.Addresses addresses) {
 
     void save() throws IOException {
         Properties properties = new Properties();
@@ -21,13 +28,14 @@ record TaskRecord(String id, Path bundle, int pid, long startTime, boolean start
         properties.setProperty("pid", Integer.toString(pid));
         properties.setProperty("start-time", Long.toString(startTime));
         properties.setProperty("started", Boolean.toString(started));
+        properties.setProperty("terminal-pid", Integer.toString(terminalPid));
         properties.setProperty("stdin", addresses.stdin());
         properties.setProperty("stdout", addresses.stdout());
         properties.setProperty("stderr", addresses.stderr());
         properties.setProperty("terminal", Boolean.toString(addresses.terminal()));
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         properties.store(bytes, null);
-        DurableFiles.write(new TaskBundle(bundle).record(), bytes.toByteArray());
+        StateFile.write(new TaskBundle(bundle).record(), bytes.toByteArray());
     }
 
     static TaskRecord load(Path bundle) throws IOException {
@@ -41,6 +49,7 @@ record TaskRecord(String id, Path bundle, int pid, long startTime, boolean start
                 Integer.parseInt(properties.getProperty("pid", "0")),
                 Long.parseLong(properties.getProperty("start-time", "0")),
                 Boolean.parseBoolean(properties.getProperty("started")),
+                Integer.parseInt(properties.getProperty("terminal-pid", "0")),
                 new ProcessStdio.Addresses(
                         properties.getProperty("stdin", ""),
                         properties.getProperty("stdout", ""),

@@ -3,14 +3,14 @@ package dev.longshore.shim;
 import dev.longshore.api.task.v2.CreateTaskRequest;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.NotFoundException;
-import dev.longshore.sdk.file.DurableFiles;
-import dev.longshore.sdk.linux.Subreaper;
+import dev.longshore.sdk.namespace.Identifiers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
@@ -23,25 +23,27 @@ import org.jspecify.annotations.Nullable;
 final class Tasks {
 
     private final String namespace;
+    private final Path launcher;
     private final Path registry;
     private final EventForwarder events;
     private final Map<String, ContainerTask> tasks = new ConcurrentHashMap<>();
     private final Set<String> making = ConcurrentHashMap.newKeySet();
-    private @Nullable ExitWatcher exits;
+    private @Nullable TaskHost host;
 
-    Tasks(String namespace, Path registry, EventForwarder events) {
+    /** @param launcher the program that keeps terminals */
+    Tasks(String namespace, Path launcher, Path registry, EventForwarder events) {
         this.namespace = namespace;
+        this.launcher = launcher;
         this.registry = registry;
         this.events = events;
     }
 
     /** Made with the first container, because it loads the libraries for system calls. */
-    private synchronized ExitWatcher exits() throws IOException {
-        if (exits == null) {
-            Subreaper.enable();
-            exits = new ExitWatcher();
+    private synchronized TaskHost host() throws IOException {
+        if (host == null) {
+            host = TaskHost.start(namespace, launcher, events);
         }
-        return exits;
+        return host;
     }
 
     /** Takes up what an earlier process of this group has left. */
@@ -49,7 +51,12 @@ final class Tasks {
         Files.createDirectories(registry);
         try (Stream<Path> files = Files.list(registry)) {
             for (Path file : files.toList()) {
-                adopt(file);
+                // A name that begins with a dot was not finished.
+                if (file.getFileName().toString().startsWith(".")) {
+                    Files.delete(file);
+                } else {
+                    adopt(file);
+                }
             }
         }
     }
@@ -57,7 +64,7 @@ final class Tasks {
     private void adopt(Path file) throws IOException {
         Path bundle = Path.of(Files.readString(file));
         try {
-            ContainerTask task = ContainerTask.adopt(TaskRecord.load(bundle), namespace, exits(), events);
+            ContainerTask task = ContainerTask.adopt(TaskRecord.load(bundle), host());
             tasks.put(task.id(), task);
         } catch (IOException e) {
             ShimLog.warn("cannot take container " + file.getFileName() + " over: " + e.getMessage());
@@ -66,13 +73,13 @@ final class Tasks {
     }
 
     ContainerTask create(CreateTaskRequest request) throws IOException {
-        String id = request.getId();
+        String id = Identifiers.check("container", request.getId());
         if (tasks.containsKey(id) || !making.add(id)) {
             throw new AlreadyExistsException("container " + id);
         }
         try {
-            ContainerTask task = ContainerTask.create(request, namespace, exits(), events);
-            DurableFiles.write(registry.resolve(id), request.getBundle().getBytes(StandardCharsets.UTF_8));
+            ContainerTask task = ContainerTask.create(request, host());
+            StateFile.write(registry.resolve(id), request.getBundle().getBytes(StandardCharsets.UTF_8));
             tasks.put(id, task);
             return task;
         } finally {
@@ -82,16 +89,18 @@ final class Tasks {
 
     /** @throws NotFoundException if there is none of that id */
     ContainerTask get(String id) {
-        ContainerTask task = tasks.get(id);
-        if (task == null) {
-            throw new NotFoundException("container " + id);
-        }
-        return task;
+        return find(id).orElseThrow(() -> new NotFoundException("container " + id));
     }
 
-    void forget(String id) throws IOException {
-        tasks.remove(id);
+    Optional<ContainerTask> find(String id) {
+        return Optional.ofNullable(tasks.get(id));
+    }
+
+    /** @return whether it was there */
+    boolean forget(String id) throws IOException {
+        boolean known = tasks.remove(id) != null;
         Files.deleteIfExists(registry.resolve(id));
+        return known;
     }
 
     boolean isEmpty() {

@@ -20,7 +20,7 @@ final class Wiring {
         Path socket = config.socket().orElseThrow(() -> new IOException("-socket is required"));
         Path registry = Path.of(socket + ".d");
         EventForwarder events = new EventForwarder(config.ttrpcAddress(), config.namespace());
-        Tasks tasks = new Tasks(config.namespace(), registry, events);
+        Tasks tasks = new Tasks(config.namespace(), config.launcher(), registry, events);
         IdleExit idle = new IdleExit(socket, registry, config.idle(), tasks);
         TaskApi api = new TaskApi(tasks, events, idle);
         tasks.adoptAll();

@@ -4,6 +4,7 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -65,8 +66,17 @@ public final class Epoll implements AutoCloseable {
 
     /** Waits for something to read; blocks, so for a platform thread. Empty after a {@link #wake}. */
     public List<Integer> await() throws ErrnoException {
+        return awaitMillis(-1);
+    }
+
+    /** As {@link #await()}, but empty when {@code timeout} is over, too. */
+    public List<Integer> await(Duration timeout) throws ErrnoException {
+        return awaitMillis((int) Math.min(Integer.MAX_VALUE, timeout.toMillis()));
+    }
+
+    private List<Integer> awaitMillis(int timeout) throws ErrnoException {
         ByteBuffer events = ByteBuffer.allocate(EVENT_SIZE * MAX_EVENTS).order(ByteOrder.nativeOrder());
-        int count = Libc.INSTANCE.epoll_wait(epoll, events.array(), MAX_EVENTS, -1);
+        int count = Libc.INSTANCE.epoll_wait(epoll, events.array(), MAX_EVENTS, timeout);
         if (count < 0) {
             if (Native.getLastError() == Errno.EINTR) {
                 return List.of();

@@ -89,6 +89,10 @@ interface Libc extends Library {
 
     int eventfd(int initial, int flags);
 
+    int inotify_init1(int flags);
+
+    int inotify_add_watch(int fd, byte[] path, int mask);
+
     int prctl(int option, NativeLong argument2, NativeLong argument3, NativeLong argument4, NativeLong argument5);
 
     NativeLong syscall(NativeLong number, @Nullable Object... arguments);

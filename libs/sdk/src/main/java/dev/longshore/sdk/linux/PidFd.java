@@ -139,8 +139,11 @@ public final class PidFd implements AutoCloseable {
         return OptionalInt.of(siginfo.getInt(SIGINFO_CODE_OFFSET) == CLD_EXITED ? status : 128 + status);
     }
 
-    /** @throws ErrnoException {@link Errno#ESRCH} if the process has ended */
-    public void signal(int signal) throws ErrnoException {
+    /** @throws ErrnoException {@link Errno#ESRCH} if the process has ended, or this was closed */
+    public synchronized void signal(int signal) throws ErrnoException {
+        if (closed) { // the number may be another file's by now
+            throw new ErrnoException(Errno.ESRCH, "pidfd_send_signal", Integer.toString(pid));
+        }
         long result = Libc.INSTANCE
                 .syscall(new NativeLong(SYS_PIDFD_SEND_SIGNAL), fd, signal, 0L, 0)
                 .longValue();
