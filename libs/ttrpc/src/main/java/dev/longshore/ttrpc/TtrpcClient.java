@@ -200,7 +200,8 @@ public final class TtrpcClient implements AutoCloseable {
         try {
             while (true) {
                 Frame frame = frames.readHeader();
-                Call call = frame.type() == Frame.RESPONSE ? unanswered.remove(frame.stream()) : null;
+                // It stays among the unanswered, which fail with the connection, until its answer is whole.
+                Call call = frame.type() == Frame.RESPONSE ? unanswered.get(frame.stream()) : null;
                 if (frame.tooLong()) {
                     frames.skipData(frame);
                 } else {

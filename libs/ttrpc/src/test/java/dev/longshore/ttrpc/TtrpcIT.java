@@ -224,6 +224,101 @@ class TtrpcIT {
         }
     }
 
+    @Test
+    void clientThatLeavesInTheMidstOfACallOrAFrameHarmsNobodyElse() throws Exception {
+        try (TtrpcClient client = connect();
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            TtrpcClient leaving = connect();
+            Future<String> hanging = threads.submit(() -> call(leaving, "hang"));
+            assertThat(call(leaving, "before")).isEqualTo("before");
+            leaving.close();
+            assertThatThrownBy(hanging::get).hasCauseInstanceOf(UnavailableException.class);
+            for (int length : List.of(1, Frame.HEADER_SIZE, Frame.HEADER_SIZE + 5)) {
+                try (SocketChannel raw = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+                    ByteBuffer frame = ByteBuffer.allocate(Frame.HEADER_SIZE + 100);
+                    new Frame(100, 1, Frame.REQUEST, (byte) 0).write(frame);
+                    frame.position(0).limit(length);
+                    raw.write(frame);
+                }
+            }
+            hang.countDown();
+            assertThat(call(client, "after")).isEqualTo("after");
+        }
+    }
+
+    @Test
+    void answersThatNobodyWaitsForAreIgnored() throws Exception {
+        withPeer(
+                (in, raw) -> {
+                    Frame request = Frame.read(ByteBuffer.wrap(in.readNBytes(Frame.HEADER_SIZE)));
+                    in.skipNBytes(request.length());
+                    byte[] answer = Response.newBuilder()
+                            .setPayload(ConnectResponse.newBuilder()
+                                    .setVersion("right")
+                                    .build()
+                                    .toByteString())
+                            .build()
+                            .toByteArray();
+                    send(raw, 99, Frame.RESPONSE, 0, answer);
+                    send(raw, request.stream(), (byte) 7, 0, new byte[3]);
+                    send(raw, request.stream(), Frame.RESPONSE, 0, answer);
+                    send(raw, request.stream(), Frame.RESPONSE, 0, answer);
+                },
+                client -> assertThat(call(client, "x")).isEqualTo("right"));
+    }
+
+    @Test
+    void answerThatIsNoneLosesTheConnection() throws Exception {
+        withPeer(
+                (in, raw) -> {
+                    in.skipNBytes(Frame.HEADER_SIZE);
+                    send(raw, 1, Frame.RESPONSE, 0, new byte[] {(byte) 0xff, 0, 1});
+                },
+                client -> assertThatThrownBy(() -> call(client, "x")).isInstanceOf(UnavailableException.class));
+    }
+
+    @Test
+    void peerThatLeavesInTheMidstOfAnAnswerFailsItsCallAtOnce() throws Exception {
+        withPeer(
+                (in, raw) -> {
+                    in.skipNBytes(Frame.HEADER_SIZE);
+                    ByteBuffer header = ByteBuffer.allocate(Frame.HEADER_SIZE);
+                    new Frame(100, 1, Frame.RESPONSE, (byte) 0).write(header);
+                    raw.write(header.flip());
+                    raw.shutdownOutput();
+                },
+                client -> assertThatThrownBy(() -> call(client, "x")).isInstanceOf(UnavailableException.class));
+    }
+
+    @FunctionalInterface
+    private interface Peer {
+        void serve(DataInputStream in, SocketChannel raw) throws IOException;
+    }
+
+    @FunctionalInterface
+    private interface Calls {
+        void make(TtrpcClient client) throws Exception;
+    }
+
+    /** Makes calls to a server that does what {@code peer} does. */
+    private void withPeer(Peer peer, Calls calls) throws Exception {
+        Path path = folder.resolve("peer");
+        try (ServerSocketChannel listener = listen(path);
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<?> served = threads.submit(() -> {
+                SocketChannel raw = listener.accept();
+                peer.serve(new DataInputStream(Channels.newInputStream(raw)), raw);
+                return raw;
+            });
+            try (TtrpcClient client = TtrpcClient.connect(path.toString(), Duration.ofSeconds(5))) {
+                calls.make(client);
+            }
+            try (SocketChannel raw = (SocketChannel) served.get()) {
+                assertThat(raw.isOpen()).isTrue();
+            }
+        }
+    }
+
     private static void send(SocketChannel raw, int stream, byte type, int flags, byte[] data) throws IOException {
         ByteBuffer frame = ByteBuffer.allocate(Frame.HEADER_SIZE + data.length);
         new Frame(data.length, stream, type, (byte) flags).write(frame);
