@@ -52,6 +52,14 @@ record Config(
                 Path.of(parsed.value("launcher").orElse("")),
                 parsed.value("socket").map(Path::of),
                 environment.getOrDefault("TTRPC_ADDRESS", ""),
-                idle.isEmpty() ? DEFAULT_IDLE : Duration.ofSeconds(Long.parseLong(idle)));
+                idle.isEmpty() ? DEFAULT_IDLE : seconds("LONGSHORE_SHIM_IDLE_SECONDS", idle));
+    }
+
+    private static Duration seconds(String name, String value) throws UsageException {
+        try {
+            return Duration.ofSeconds(Long.parseLong(value));
+        } catch (NumberFormatException e) {
+            throw new UsageException("%s is \"%s\", which is no number of seconds".formatted(name, value));
+        }
     }
 }

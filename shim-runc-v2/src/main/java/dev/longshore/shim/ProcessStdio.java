@@ -132,8 +132,9 @@ final class ProcessStdio implements AutoCloseable {
             return Path.of(address);
         }
         URI uri = uri(address);
-        if ("fifo".equals(uri.getScheme()) || "file".equals(uri.getScheme())) {
-            return Path.of(uri.getPath());
+        String path = uri.getPath();
+        if (path != null && ("fifo".equals(uri.getScheme()) || "file".equals(uri.getScheme()))) {
+            return Path.of(path);
         }
         throw new InvalidArgumentException(
                 "stdio address %s is of no kind that this shim knows: fifo, file, binary, binary-v2"

@@ -148,7 +148,7 @@ final class Runc {
     static String lastError(Path log) {
         String last = "";
         try {
-            for (String line : Files.readString(log, StandardCharsets.UTF_8).split("\n", -1)) {
+            for (String line : new String(Files.readAllBytes(log), StandardCharsets.UTF_8).split("\n", -1)) {
                 String message = error(line);
                 if (!message.isEmpty()) {
                     last = message;
@@ -168,6 +168,7 @@ final class Runc {
                 if (parser.currentToken() == JsonToken.PROPERTY_NAME) {
                     String name = parser.currentName();
                     parser.nextToken();
+                    parser.skipChildren();
                     if (name.equals("level")) {
                         level = parser.getString();
                     } else if (name.equals("msg")) {

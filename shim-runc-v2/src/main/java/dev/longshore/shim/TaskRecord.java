@@ -1,5 +1,7 @@
 package dev.longshore.shim;
 
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.namespace.Identifiers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,13 +40,21 @@ record TaskRecord(
         StateFile.write(new TaskBundle(bundle).record(), bytes.toByteArray());
     }
 
+    /** @throws IOException if there is none, or it cannot be read */
     static TaskRecord load(Path bundle) throws IOException {
+        Path file = new TaskBundle(bundle).record();
         Properties properties = new Properties();
-        try (InputStream in = Files.newInputStream(new TaskBundle(bundle).record())) {
+        try (InputStream in = Files.newInputStream(file)) {
             properties.load(in);
+            return parse(properties, bundle);
+        } catch (IllegalArgumentException | InvalidArgumentException e) {
+            throw new IOException("%s is no record of a task: %s".formatted(file, e.getMessage()), e);
         }
+    }
+
+    private static TaskRecord parse(Properties properties, Path bundle) {
         return new TaskRecord(
-                properties.getProperty("id", ""),
+                Identifiers.check("container", properties.getProperty("id", "")),
                 bundle,
                 Integer.parseInt(properties.getProperty("pid", "0")),
                 Long.parseLong(properties.getProperty("start-time", "0")),

@@ -28,7 +28,7 @@ public final class Flags {
     /** A command line that is not of the form that the usage says. The message is for the person who typed it. */
     public static final class UsageException extends Exception {
 
-        UsageException(String message) {
+        public UsageException(String message) {
             super(message);
         }
     }
