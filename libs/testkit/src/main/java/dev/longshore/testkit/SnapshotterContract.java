@@ -10,6 +10,7 @@ import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnimplementedException;
+import dev.longshore.sdk.errors.UnknownException;
 import dev.longshore.sdk.linux.FileCalls;
 import dev.longshore.sdk.linux.FileStat;
 import dev.longshore.sdk.linux.Xattrs;
@@ -72,6 +73,32 @@ public abstract class SnapshotterContract {
 
     /** Whether {@code prepare} may come without the parent and {@code commit} with it. */
     protected abstract boolean hasRebase();
+
+    /** What stands before every key in the implementation itself, for the filters of lists; nothing unless it is shared. */
+    protected String keyPrefix() {
+        return "";
+    }
+
+    /** Ends the implementation, and opens it again on what it left in {@code root}. */
+    protected Snapshotter reopen(Snapshotter open, Path root) throws Exception {
+        open.close();
+        return open(root);
+    }
+
+    /** Whether closing is the implementation's own, and not that of the connection to a program. */
+    protected boolean endsWithClose() {
+        return true;
+    }
+
+    /** Whether more is asked than containerd's own implementations do: of ours it is. */
+    protected boolean isStrict() {
+        return true;
+    }
+
+    /** {@code expected}; unless strict, also what a server answers that does not classify this error. */
+    private Class<?>[] orUnknown(Class<?> expected) {
+        return isStrict() ? new Class<?>[] {expected} : new Class<?>[] {expected, UnknownException.class};
+    }
 
     /** What {@code action} does to the files of a layer. */
     @FunctionalInterface
@@ -209,8 +236,9 @@ public abstract class SnapshotterContract {
 
     @Test
     final void anEmptyKeyIsInvalid() {
+        // Clients never get this far; containerd's own snapshotters fail with what their database says.
         assertThatThrownBy(() -> snapshotter.prepare(context, "", "", Map.of()))
-                .isInstanceOf(InvalidArgumentException.class);
+                .isInstanceOfAny(orUnknown(InvalidArgumentException.class));
     }
 
     @Test
@@ -283,10 +311,13 @@ public abstract class SnapshotterContract {
         layer("base", "", root -> {});
         snapshotter.view(context, "view", "base", Map.of());
 
+        // containerd's native snapshotter looks for the files of the view first, and has none.
         assertThatThrownBy(() -> snapshotter.commit(context, "name", "view", Optional.empty(), Map.of()))
-                .isInstanceOf(FailedPreconditionException.class);
+                .isInstanceOfAny(orUnknown(FailedPreconditionException.class));
         assertThatThrownBy(() -> snapshotter.commit(context, "name", "base", Optional.empty(), Map.of()))
                 .isInstanceOf(FailedPreconditionException.class);
+        assertThat(snapshotter.stat(context, "view").kind()).isEqualTo(Kind.VIEW);
+        assertThatThrownBy(() -> snapshotter.stat(context, "name")).isInstanceOf(NotFoundException.class);
     }
 
     @Test
@@ -305,9 +336,13 @@ public abstract class SnapshotterContract {
         layer("b", "", root -> {});
         snapshotter.prepare(context, "key", "a", Map.of());
 
-        assertThatThrownBy(() -> snapshotter.commit(context, "name", "key", Optional.of("b"), Map.of()))
-                .isInstanceOf(InvalidArgumentException.class);
-        snapshotter.commit(context, "name", "key", Optional.of("a"), Map.of());
+        try {
+            // Without rebase, containerd's native snapshotter has no eyes for the parent.
+            snapshotter.commit(context, "name", "key", Optional.of("b"), Map.of());
+            assertThat(hasRebase() || isStrict()).as("this had to be invalid").isFalse();
+        } catch (InvalidArgumentException e) {
+            snapshotter.commit(context, "name", "key", Optional.of("a"), Map.of());
+        }
         assertThat(snapshotter.stat(context, "name").parent()).isEqualTo("a");
     }
 
@@ -438,18 +473,18 @@ public abstract class SnapshotterContract {
 
     // Lists
 
-    @ParameterizedTest
+    @ParameterizedTest(name = "{0}", quoteTextArguments = false)
     @CsvSource(
             delimiter = '|',
             value = {
-                "                                             | a a-free a-two p p-one v v-three",
+                "no filter                                    | a a-free a-two p p-one v v-three",
                 "kind==active                                 | a a-free a-two",
                 "kind==view                                   | v v-three",
                 "kind==committed                              | p p-one",
-                "name==p ; name==a-two                        | p a-two",
-                "name~=/^a-/                                  | a-free a-two",
-                "parent==p                                    | a v",
-                "parent!=p,kind!=committed                    | a-free a-two v-three",
+                "name==\"{}p\" ; name==\"{}a-two\"            | p a-two",
+                "name~=\"^{}a-\"                              | a-free a-two",
+                "parent==\"{}p\"                              | a v",
+                "parent!=\"{}p\",kind!=committed              | a-free a-two v-three",
                 "labels.\"containerd.io/snapshot/contract\"   | p-one a-two v-three a-free",
                 "labels.\"containerd.io/snapshot/contract\"==2| a-two a-free",
                 "kind==view,labels.\"containerd.io/snapshot/contract\"==2 |",
@@ -465,7 +500,9 @@ public abstract class SnapshotterContract {
         snapshotter.prepare(context, "a-two", "p-one", Map.of(LABEL, "2"));
         snapshotter.view(context, "v-three", "p-one", Map.of(LABEL, "3"));
 
-        String[] split = filters == null ? new String[0] : filters.split(" ; ", -1);
+        String[] split = filters.equals("no filter")
+                ? new String[0]
+                : filters.replace("{}", keyPrefix()).split(" ; ", -1);
 
         assertThat(listed(split).stream().map(SnapshotInfo::name))
                 .containsExactlyInAnyOrder(names == null ? new String[0] : names.split(" ", -1));
@@ -473,7 +510,8 @@ public abstract class SnapshotterContract {
 
     @Test
     final void aFilterThatIsNoneIsInvalid() {
-        assertThatThrownBy(() -> listed("name==\"")).isInstanceOf(InvalidArgumentException.class);
+        // containerd's service for snapshotters gives the errors of lists no class.
+        assertThatThrownBy(() -> listed("name==\"")).isInstanceOfAny(orUnknown(InvalidArgumentException.class));
     }
 
     @Test
@@ -627,17 +665,17 @@ public abstract class SnapshotterContract {
     }
 
     @Test
-    final void theRootHasTheUsualPermissionsAndKeepsOthers() throws Exception {
+    final void theRootHasTheUsualPermissionsAndKeepsItsOwner() throws Exception {
         snapshotter.prepare(context, "fresh", "", Map.of());
         assertThat(files("fresh").get(".")).isEqualTo("folder 0755 0:0");
 
-        checkLayers(
-                root -> {
-                    FileCalls.lchown(root, 7, 8);
-                    FileCalls.chmod(root, 01711);
-                },
-                root -> write(root.resolve("file"), "file"),
-                root -> {});
+        checkLayers(root -> FileCalls.lchown(root, 7, 8), root -> write(root.resolve("file"), "file"), root -> {});
+    }
+
+    @Test
+    final void theRootKeepsItsPermissions() throws Exception {
+        assumeTrue(isStrict(), "containerd's overlay snapshotter does not: asked for with --strict");
+        checkLayers(root -> FileCalls.chmod(root, 01711), root -> write(root.resolve("file"), "file"), root -> {});
     }
 
     @Test
@@ -648,7 +686,7 @@ public abstract class SnapshotterContract {
         for (String parent : List.of("", "base", "top")) {
             List<Mount> view = snapshotter.view(context, "view-of-" + parent, parent, Map.of());
 
-            Mounts.mountAll(view, mountPoint);
+            mount(view);
             assertThatThrownBy(() -> write(mountPoint.resolve("file"), "file"))
                     .as("a view of \"%s\"", parent)
                     .isInstanceOf(FileSystemException.class)
@@ -714,9 +752,8 @@ public abstract class SnapshotterContract {
         List<SnapshotInfo> before = listed();
         List<Mount> mounts = snapshotter.mounts(context, "active");
         Usage usage = snapshotter.usage(context, "base");
-        snapshotter.close();
 
-        snapshotter = open(folder.resolve("root"));
+        snapshotter = reopen(snapshotter, folder.resolve("root"));
 
         assertThat(listed()).containsExactlyInAnyOrderElementsOf(before);
         assertThat(snapshotter.mounts(context, "active")).isEqualTo(mounts);
@@ -728,6 +765,7 @@ public abstract class SnapshotterContract {
 
     @Test
     final void closingTwiceIsFine() {
+        assumeTrue(endsWithClose(), "a program of its own ends by itself");
         snapshotter.prepare(context, "key", "", Map.of());
 
         snapshotter.close();
@@ -787,9 +825,19 @@ public abstract class SnapshotterContract {
         return name;
     }
 
+    /** Some answer what only programs of theirs can mount; what is in such mounts is not seen from here. */
+    private void mount(List<Mount> mounts) throws IOException {
+        try {
+            Mounts.mountAll(mounts, mountPoint);
+        } catch (UnimplementedException e) {
+            assumeTrue(isStrict(), e.getMessage());
+            throw e;
+        }
+    }
+
     private void edit(String key, Edit edit) throws IOException {
         List<Mount> mounts = snapshotter.mounts(context, key);
-        Mounts.mountAll(mounts, mountPoint);
+        mount(mounts);
         try {
             edit.apply(mountPoint);
         } finally {
@@ -799,7 +847,7 @@ public abstract class SnapshotterContract {
 
     private Map<String, String> files(String key) throws IOException {
         List<Mount> mounts = snapshotter.mounts(context, key);
-        Mounts.mountAll(mounts, mountPoint);
+        mount(mounts);
         try {
             return FileTree.of(mountPoint);
         } finally {
