@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             RemoveCommand.class,
             ImageCommand.class,
             PluginsCommand.class,
+            PluginCommand.class,
             DoctorCommand.class,
             CompletionCommand.class,
             HelpCommand.class
