@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** The namespaces. */
 public final class NamespaceStore {
@@ -20,14 +21,20 @@ public final class NamespaceStore {
         this.database = database;
     }
 
-    /** @throws NotFoundException if there is no such namespace */
+    /**
+     * A namespace, or one without labels if there is none yet: every client of containerd's asks for the defaults in the labels of its
+     * namespace before that has a first object, and dockerd does not start when that fails.
+     */
     public Namespace get(NamespaceId id) {
-        return database.read(tx -> get(tx, id));
+        return database.read(tx -> find(tx, id)).orElseGet(() -> new Namespace(id, Map.of()));
     }
 
-    private static Namespace get(Tx tx, NamespaceId id) throws SQLException {
-        return tx.first("SELECT * FROM namespace WHERE name = ?", NamespaceStore::namespace, id.value())
-                .orElseThrow(() -> new NotFoundException("namespace \"%s\"".formatted(id)));
+    private static Optional<Namespace> find(Tx tx, NamespaceId id) throws SQLException {
+        return tx.first("SELECT * FROM namespace WHERE name = ?", NamespaceStore::namespace, id.value());
+    }
+
+    private static Namespace require(Tx tx, NamespaceId id) throws SQLException {
+        return find(tx, id).orElseThrow(() -> new NotFoundException("namespace \"%s\"".formatted(id)));
     }
 
     private static Namespace namespace(ResultSet row) throws SQLException {
@@ -62,7 +69,7 @@ public final class NamespaceStore {
      */
     public Namespace update(NamespaceId id, Map<String, String> labels, List<String> paths) {
         return database.write(tx -> {
-            Map<String, String> updated = Labels.update(get(tx, id).labels(), labels, paths);
+            Map<String, String> updated = Labels.update(require(tx, id).labels(), labels, paths);
             tx.update("UPDATE namespace SET labels = ? WHERE name = ?", TextMap.write(updated), id.value());
             return new Namespace(id, updated);
         });
@@ -71,7 +78,7 @@ public final class NamespaceStore {
     /** @throws FailedPreconditionException if something is left in it; the message says of which kinds */
     public void delete(NamespaceId id) {
         database.write(tx -> {
-            get(tx, id);
+            require(tx, id);
             List<String> left = new ArrayList<>();
             for (Map.Entry<String, String> kind : List.of(
                     Map.entry("image", "images"), Map.entry("blob", "blobs"), Map.entry("container", "containers"))) {

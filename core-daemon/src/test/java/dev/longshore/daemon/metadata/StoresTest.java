@@ -439,8 +439,14 @@ final class StoresTest {
                 .isInstanceOf(InvalidArgumentException.class);
         restart();
         assertThat(metadata.namespaces().get(NAMESPACE).labels()).isEqualTo(Map.of("a", "9", "b", "2"));
-        assertThatThrownBy(() -> metadata.namespaces().get(new NamespaceId("other")))
+        assertThatThrownBy(() -> metadata.namespaces().update(new NamespaceId("other"), Map.of(), List.of()))
                 .isInstanceOf(NotFoundException.class);
+    }
+
+    @Test
+    void aNamespaceThatIsNotThereYetHasNoLabelsAndIsNotMadeByAsking() {
+        assertThat(metadata.namespaces().get(NAMESPACE)).isEqualTo(new Namespace(NAMESPACE, Map.of()));
+        assertThat(metadata.namespaces().list()).isEmpty();
     }
 
     @Test
