@@ -46,6 +46,20 @@ install_packages() {
   [ -z "$made_policy" ] || rm -f $policy
 }
 
+# Sets known to those of the named packages that this release of Debian has.
+find_known_packages() {
+  if [ -z "${apt_updated:-}" ] && ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+    apt-get update -q
+    apt_updated=1
+  fi
+  known=
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      known="$known $package"
+    fi
+  done
+}
+
 # Temurin 25.0.4+7; checksums as Adoptium publishes them.
 temurin_release=jdk-25.0.4%2B7
 temurin_file=25.0.4_7

@@ -8,8 +8,13 @@ need_debian_root
 
 say "Looking for what is needed"
 need_jdk
-# containerd is there for its client and its shim; its service is not started.
-install_packages runc gcc libc6-dev busybox-static containerd crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl attr util-linux procps iproute2 curl xz-utils
+# containerd and Docker are there for their programs; their services are not started. Debian 13 has Docker's client in a package of its
+# own, and not every release has runsc.
+find_known_packages docker-cli runsc
+# shellcheck disable=SC2086
+install_packages runc gcc libc6-dev busybox-static containerd docker.io crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl attr util-linux bsdutils procps iproute2 curl xz-utils $known
+# No test is skipped for one of these: what was to install it is broken then.
+export LONGSHORE_REQUIRED_PROGRAMS="runc busybox ctr containerd crun script docker dockerd"
 need_maven
 
 say "Building and testing"

@@ -189,21 +189,7 @@ class CtrRunIT {
         suite.ctr("run", "-d", "--memory-limit", "33554432", BUSYBOX, "limited", "sleep", "1000")
                 .ok();
         String pid = suite.ctr("tasks", "ls").ok().row("limited")[1];
-        assertThat(memoryLimit(pid)).isEqualTo("33554432");
-    }
-
-    /** Of the cgroup, version 1 or 2, that the process is in. */
-    private static String memoryLimit(String pid) throws IOException {
-        for (String line : Files.readAllLines(Path.of("/proc", pid, "cgroup"))) {
-            String[] parts = line.split(":", 3);
-            Path file = parts[1].equals("memory")
-                    ? Path.of("/sys/fs/cgroup/memory" + parts[2], "memory.limit_in_bytes")
-                    : Path.of("/sys/fs/cgroup" + parts[2], "memory.max");
-            if ((parts[1].equals("memory") || parts[1].isEmpty()) && Files.exists(file)) {
-                return Files.readString(file).strip();
-            }
-        }
-        throw new AssertionError("no memory cgroup of " + pid);
+        assertThat(Cgroups.memoryLimit(pid)).isEqualTo("33554432");
     }
 
     @Test

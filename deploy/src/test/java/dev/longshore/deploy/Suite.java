@@ -21,13 +21,14 @@ final class Suite implements AutoCloseable {
 
     private final Path root;
     private final Path address;
-    private final boolean peer;
-    private @Nullable Process peerDaemon;
+    private final List<String> prefix;
+    private final @Nullable StockContainerd peer;
 
-    private Suite(Path root, boolean peer) {
+    private Suite(Path root, boolean peer, List<String> prefix) {
         this.root = root;
-        this.peer = peer;
+        this.prefix = List.copyOf(prefix);
         this.address = root.resolve("run/longshore.sock");
+        this.peer = peer ? new StockContainerd(root, address, "containerd", List.of(), List.of(), false) : null;
     }
 
     /** The distribution that the build has assembled. */
@@ -41,8 +42,20 @@ final class Suite implements AutoCloseable {
         Programs.needRoot();
         Programs.need("runc", "ctr", "busybox");
         boolean peer = "containerd".equals(System.getProperty("longshore.peer"));
+        if (peer) {
+            Programs.need("containerd");
+        }
+        return up(peer, List.of());
+    }
+
+    /** Longshore, whatever {@code longshore.peer} says, with its programs run by {@code prefix}, as {@code unshare}. */
+    static Suite upBy(List<String> prefix) {
+        return up(false, prefix);
+    }
+
+    private static Suite up(boolean peer, List<String> prefix) {
         try {
-            Suite suite = new Suite(Files.createTempDirectory("ls"), peer);
+            Suite suite = new Suite(Files.createTempDirectory("ls"), peer, prefix);
             try {
                 suite.start();
             } catch (RuntimeException | Error e) {
@@ -57,7 +70,7 @@ final class Suite implements AutoCloseable {
 
     /** Whether this is not Longshore but containerd. */
     boolean isPeer() {
-        return peer;
+        return peer != null;
     }
 
     Path root() {
@@ -71,8 +84,8 @@ final class Suite implements AutoCloseable {
 
     /** Brings up what is not up, as after {@link #kill}. */
     void start() {
-        if (peer) {
-            startPeer();
+        if (peer != null) {
+            peer.start();
         } else {
             suite("up").ok();
         }
@@ -81,8 +94,8 @@ final class Suite implements AutoCloseable {
 
     /** The pid of a program of the suite, e.g. {@code longshored}. */
     long pid(String program) {
-        if (peerDaemon != null) {
-            return peerDaemon.pid();
+        if (peer != null) {
+            return peer.pid();
         }
         try {
             return Long.parseLong(
@@ -100,33 +113,11 @@ final class Suite implements AutoCloseable {
     }
 
     private Ran suite(String... arguments) {
-        List<String> command = new ArrayList<>(
-                List.of(distribution().resolve("bin/longshore-suite").toString()));
+        List<String> command = new ArrayList<>(prefix);
+        command.add(distribution().resolve("bin/longshore-suite").toString());
         command.addAll(List.of(arguments));
         command.addAll(List.of("--root", root.toString()));
         return Programs.run(command);
-    }
-
-    private void startPeer() {
-        Programs.need("containerd");
-        Path config = root.resolve("config.toml");
-        try {
-            Files.createDirectories(address.getParent());
-            Files.writeString(config, """
-                    version = 2
-                    root = "%1$s/lib"
-                    state = "%1$s/state"
-                    disabled_plugins = ["io.containerd.grpc.v1.cri"]
-                    [grpc]
-                    address = "%2$s"
-                    """.formatted(root, address));
-            peerDaemon = new ProcessBuilder("containerd", "--config", config.toString())
-                    .redirectErrorStream(true)
-                    .redirectOutput(root.resolve("containerd.log").toFile())
-                    .start();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     /** Runs {@code ctr} in the namespace {@code default}. */
@@ -163,12 +154,9 @@ final class Suite implements AutoCloseable {
 
     @Override
     public void close() {
-        if (peer) {
-            if (peerDaemon != null) {
-                removeContainers();
-                peerDaemon.destroy();
-                peerDaemon.onExit().join();
-            }
+        if (peer != null) {
+            removeContainers();
+            peer.close();
         } else {
             Ran down = suite("down", "--kill-containers");
             if (down.exit() != 0) {
@@ -178,7 +166,8 @@ final class Suite implements AutoCloseable {
         delete(root);
     }
 
-    private static void delete(Path folder) {
+    /** With all that is below it; no link is followed. */
+    static void delete(Path folder) {
         try (Stream<Path> below = Files.list(folder)) {
             for (Path path : below.toList()) {
                 if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
