@@ -281,6 +281,17 @@ static void print_result(const char *socket_address) {
 	fwrite(message, 1, (size_t)(at - message), stdout);
 }
 
+/*
+ * containerd up to 1.7 leaves it to the shim to note its address in the bundle, where it looks for it when it is started again. Newer
+ * daemons note the answer themselves.
+ */
+static void note_address(const char *socket_address) {
+	int file = open(".address", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t length = strlen(socket_address);
+	if (file < 0 || write(file, socket_address, length) != (ssize_t)length || close(file) != 0 || rename(".address", "address") != 0)
+		fail("cannot note the address in the bundle: %s", strerror(errno));
+}
+
 static void start(void) {
 	size_t length;
 	char *input = read_all(0, &length);
@@ -325,8 +336,10 @@ static void start(void) {
 	}
 	if (bootstrap)
 		print_result(socket_address);
-	else
+	else {
+		note_address(socket_address);
 		fputs(socket_address, stdout);
+	}
 	if (fflush(stdout) != 0)
 		fail("cannot answer: %s", strerror(errno));
 }

@@ -163,6 +163,9 @@ final class ContainerTask {
     private void makeInit(String call, List<String> flags) throws IOException {
         init.make(runc, host, bundle, id, call, flags, status -> ended(init, status));
         observe();
+        if (!options.isRunc()) {
+            HelperProcesses.watch(bundle.path(), init.pid(), host.exits());
+        }
     }
 
     /** Looks at what is there of the container while its first process is. */

@@ -7,6 +7,7 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 
 /** The runtime options of a container, {@code containerd.runc.v1.Options}, kept in its bundle for {@code delete}. */
 record RuncOptions(Options options) {
@@ -46,6 +47,11 @@ record RuncOptions(Options options) {
 
     String binary() {
         return options.getBinaryName().isEmpty() ? "runc" : options.getBinaryName();
+    }
+
+    /** Whether it is runc itself, as far as its name says. */
+    boolean isRunc() {
+        return Path.of(binary()).endsWith("runc");
     }
 
     String root() {
