@@ -1,5 +1,6 @@
 package dev.longshore.daemon.boot;
 
+import dev.longshore.daemon.boot.Differs.BuiltIn;
 import dev.longshore.daemon.content.LocalContentStore;
 import dev.longshore.daemon.diff.WalkingApplier;
 import dev.longshore.daemon.diff.WalkingComparer;
@@ -7,7 +8,6 @@ import dev.longshore.daemon.event.EventExchange;
 import dev.longshore.daemon.gc.GarbageCollector;
 import dev.longshore.daemon.gc.GarbageCollector.Backend;
 import dev.longshore.daemon.metadata.MetadataContentStore;
-import dev.longshore.daemon.metadata.MetadataSnapshotter;
 import dev.longshore.daemon.metadata.MetadataStore;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
@@ -23,13 +23,11 @@ import dev.longshore.daemon.service.IntrospectionService.ServerIdentity;
 import dev.longshore.daemon.service.LeasesService;
 import dev.longshore.daemon.service.NamespacesService;
 import dev.longshore.daemon.service.PublishingContentStore;
-import dev.longshore.daemon.service.PublishingSnapshotter;
 import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.NotFoundException;
-import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.metrics.Metrics;
 import dev.longshore.transport.serve.ContentService;
@@ -39,11 +37,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -96,23 +94,19 @@ final class Wiring implements AutoCloseable {
         GcTrigger gcTrigger = new GcTrigger();
         MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
         MetadataContentStore content = metadata.content(contentBackend, config.contentSharing());
-        Map<String, MetadataSnapshotter> snapshotters = new TreeMap<>();
-        plugins.snapshotters().forEach((name, backend) -> snapshotters.put(name, metadata.snapshotter(name, backend)));
+        Snapshotters snapshotters = new Snapshotters(plugins, metadata, events);
 
         // Garbage.
-        List<Backend> backends = new ArrayList<>();
-        backends.add(new Backend("content", content::removeGarbage));
-        snapshotters.forEach((name, snapshotter) -> backends.add(new Backend("snapshotter " + name, context -> {
-            snapshotter.settle();
-            return snapshotter.removeGarbage(context);
-        })));
         GarbageCollector gc = closing.add(new GarbageCollector(
                 config.gc(),
                 () -> metadata.garbage()
                         .run()
                         .images()
                         .forEach(image -> events.imageRemoved(image.namespace(), image.name())),
-                backends));
+                () -> Stream.concat(
+                                Stream.of(new Backend("content", content::removeGarbage)),
+                                snapshotters.garbage().stream())
+                        .toList()));
         gcTrigger.set(gc);
 
         // Tasks: shims that run already are looked for while the daemon serves.
@@ -124,9 +118,7 @@ final class Wiring implements AutoCloseable {
         var _ = tasks.loadBundles();
 
         // Services.
-        Map<String, Snapshotter> served = new TreeMap<>();
-        snapshotters.forEach(
-                (name, snapshotter) -> served.put(name, new PublishingSnapshotter(name, snapshotter, events)));
+        Differs differs = new Differs(plugins, walking(content, folders), config.differs());
         EventsService eventsService = new EventsService(exchange, tasks::observe);
         PluginTable table = new PluginTable(plugins, config.disabledPlugins());
         GrpcServices services = new GrpcServices(metrics.registry(), config.disabledPlugins())
@@ -135,13 +127,8 @@ final class Wiring implements AutoCloseable {
                 .add("leases", new LeasesService(metadata.leases(), gc::collect))
                 .add("content", new ContentService(new PublishingContentStore(content, events)))
                 .add("images", new ImagesService(metadata.images(), events, gc::collect))
-                .add("snapshots", new SnapshotsService(name -> snapshotter(served, name)))
-                .add(
-                        "diff",
-                        new DiffService(
-                                List.of(new WalkingApplier(content, folders.mounts())),
-                                List.of(new WalkingComparer(content, folders.mounts())),
-                                config.syncFs()))
+                .add("snapshots", new SnapshotsService(snapshotters::served))
+                .add("diff", new DiffService(differs::appliers, differs::comparers, config.syncFs()))
                 .add("containers", new ContainersService(metadata.containers(), events))
                 .add("tasks", new TasksService(tasks, metadata.containers()))
                 .add("events", eventsService)
@@ -186,15 +173,12 @@ final class Wiring implements AutoCloseable {
         return folders.content();
     }
 
-    private static Snapshotter snapshotter(Map<String, Snapshotter> snapshotters, String name) {
-        Snapshotter snapshotter = snapshotters.get(name);
-        if (snapshotter == null) {
-            throw new NotFoundException(
-                    "snapshotter \"%s\" is not configured: there is %s; add one under [proxy_plugins]"
-                            .formatted(
-                                    name, snapshotters.isEmpty() ? "none" : String.join(", ", snapshotters.keySet())));
+    private Optional<BuiltIn> walking(ContentStore content, DaemonFolders folders) {
+        if (config.disabledPlugins().contains("io.containerd.differ.v1.walking")) {
+            return Optional.empty();
         }
-        return snapshotter;
+        return Optional.of(new BuiltIn(
+                new WalkingApplier(content, folders.mounts()), new WalkingComparer(content, folders.mounts())));
     }
 
     /** Says that the daemon is ready, and returns when the process is told to end. */

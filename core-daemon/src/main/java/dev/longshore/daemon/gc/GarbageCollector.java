@@ -15,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,7 +40,7 @@ public final class GarbageCollector implements AutoCloseable {
 
     private final GcConfig config;
     private final Runnable sweep;
-    private final List<Backend> backends;
+    private final Supplier<List<Backend>> backends;
     private final Set<String> busy = ConcurrentHashMap.newKeySet();
     private final Set<Thread> running = ConcurrentHashMap.newKeySet();
     private final Thread scheduler;
@@ -62,11 +63,14 @@ public final class GarbageCollector implements AutoCloseable {
      */
     public record Backend(String name, ToIntFunction<CallContext> removeGarbage) {}
 
-    /** @param sweep deletes the rows that nothing refers to */
-    public GarbageCollector(GcConfig config, Runnable sweep, List<Backend> backends) {
+    /**
+     * @param sweep deletes the rows that nothing refers to
+     * @param backends those that there are, asked for at each collection
+     */
+    public GarbageCollector(GcConfig config, Runnable sweep, Supplier<List<Backend>> backends) {
         this.config = config;
         this.sweep = sweep;
-        this.backends = List.copyOf(backends);
+        this.backends = backends;
         this.scheduler = Thread.ofVirtual().name("gc").unstarted(this::schedule);
     }
 
@@ -217,7 +221,7 @@ public final class GarbageCollector implements AutoCloseable {
             return Optional.of(e);
         }
         List<CountDownLatch> rounds = new ArrayList<>();
-        for (Backend backend : backends) {
+        for (Backend backend : backends.get()) {
             if (!busy.add(backend.name())) {
                 log.atWarn().addKeyValue("backend", backend.name()).log("the last collection there has not ended yet");
                 continue;

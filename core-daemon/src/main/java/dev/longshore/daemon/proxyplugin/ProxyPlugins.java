@@ -14,7 +14,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +21,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -36,6 +36,7 @@ public final class ProxyPlugins implements AutoCloseable {
     private final UnixChannels channels = new UnixChannels();
     private final List<PluginConnection> connections;
     private final List<ProxyPlugin> plugins;
+    private final Map<String, Snapshotter> snapshotters;
     private final Optional<ContentStore> contentStore;
     private final ScheduledExecutorService probes = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("plugin-probes").daemon(true).factory());
@@ -60,6 +61,8 @@ public final class ProxyPlugins implements AutoCloseable {
                         clock))
                 .toList();
         this.connections = List.copyOf(byAddress.values());
+        this.snapshotters = of(ProxyPluginConfig.Type.SNAPSHOT)
+                .collect(Collectors.toUnmodifiableMap(plugin -> plugin.config().id(), GuardedSnapshotter::new));
         this.contentStore = of(ProxyPluginConfig.Type.CONTENT)
                 .<ContentStore>map(GuardedContentStore::new)
                 .findFirst();
@@ -71,12 +74,17 @@ public final class ProxyPlugins implements AutoCloseable {
         return plugins.stream().filter(plugin -> plugin.config().type() == type);
     }
 
-    /** The snapshotters, by name. */
-    public Map<String, Snapshotter> snapshotters() {
-        Map<String, Snapshotter> snapshotters = new TreeMap<>();
-        of(ProxyPluginConfig.Type.SNAPSHOT)
-                .forEach(plugin -> snapshotters.put(plugin.config().id(), new GuardedSnapshotter(plugin)));
-        return snapshotters;
+    /** The names of the snapshotters, in order. */
+    public List<String> snapshotters() {
+        return of(ProxyPluginConfig.Type.SNAPSHOT)
+                .map(plugin -> plugin.config().id())
+                .sorted()
+                .toList();
+    }
+
+    /** The snapshotter of that name: the same one each time, as long as it is configured. */
+    public Optional<Snapshotter> snapshotter(String name) {
+        return Optional.ofNullable(snapshotters.get(name));
     }
 
     /** The content store that is to be used instead of the built-in one. */
@@ -84,20 +92,21 @@ public final class ProxyPlugins implements AutoCloseable {
         return contentStore;
     }
 
-    /** The appliers, by name. */
-    public Map<String, Applier> appliers() {
-        Map<String, Applier> appliers = new LinkedHashMap<>();
-        of(ProxyPluginConfig.Type.DIFF)
-                .forEach(plugin -> appliers.put(plugin.config().id(), new GuardedDiffer(plugin)));
-        return appliers;
+    /** The applier of that name. */
+    public Optional<Applier> applier(String name) {
+        return differ(name).map(differ -> differ);
     }
 
-    /** The comparers, by name. */
-    public Map<String, Comparer> comparers() {
-        Map<String, Comparer> comparers = new LinkedHashMap<>();
-        of(ProxyPluginConfig.Type.DIFF)
-                .forEach(plugin -> comparers.put(plugin.config().id(), new GuardedDiffer(plugin)));
-        return comparers;
+    /** The comparer of that name. */
+    public Optional<Comparer> comparer(String name) {
+        return differ(name).map(differ -> differ);
+    }
+
+    private Optional<GuardedDiffer> differ(String name) {
+        return of(ProxyPluginConfig.Type.DIFF)
+                .filter(plugin -> plugin.config().id().equals(name))
+                .map(GuardedDiffer::new)
+                .findFirst();
     }
 
     /**

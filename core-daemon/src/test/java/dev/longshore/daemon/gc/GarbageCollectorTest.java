@@ -31,7 +31,7 @@ final class GarbageCollectorTest {
     private final Backend backend = new Backend("b", ignored -> rounds.incrementAndGet());
 
     private GarbageCollector start(GcConfig config, Backend... backends) {
-        GarbageCollector collector = new GarbageCollector(config, sweeps::incrementAndGet, List.of(backends));
+        GarbageCollector collector = new GarbageCollector(config, sweeps::incrementAndGet, () -> List.of(backends));
         collector.start();
         return collector;
     }
@@ -91,7 +91,7 @@ final class GarbageCollectorTest {
             }
         };
         GcConfig config = new GcConfig(0.5, 0, 0, Duration.ZERO, NEVER);
-        try (GarbageCollector collector = new GarbageCollector(config, sweep, List.of(backend))) {
+        try (GarbageCollector collector = new GarbageCollector(config, sweep, () -> List.of(backend))) {
             collector.start();
             assertThatThrownBy(() -> collector.collect(context))
                     .isInstanceOf(InternalException.class)
@@ -157,7 +157,7 @@ final class GarbageCollectorTest {
                 Thread.currentThread().interrupt();
             }
         };
-        try (GarbageCollector collector = new GarbageCollector(config, slow, List.of())) {
+        try (GarbageCollector collector = new GarbageCollector(config, slow, List::of)) {
             collector.start();
             assertThatThrownBy(() -> collector.collect(CallContext.withoutNamespace(Duration.ofMillis(50))))
                     .isInstanceOf(DeadlineExceededException.class);
@@ -167,7 +167,7 @@ final class GarbageCollectorTest {
 
     @Test
     void oneThatWasNeverStartedIsClosed() {
-        new GarbageCollector(PROMPT, sweeps::incrementAndGet, List.of(backend)).close();
+        new GarbageCollector(PROMPT, sweeps::incrementAndGet, () -> List.of(backend)).close();
         assertThat(sweeps.get()).isZero();
     }
 

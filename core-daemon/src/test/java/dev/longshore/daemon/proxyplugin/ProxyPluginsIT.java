@@ -108,7 +108,7 @@ class ProxyPluginsIT {
     }
 
     private static Snapshotter snapshotter(ProxyPlugins plugins, String id) {
-        return requireNonNull(plugins.snapshotters().get(id));
+        return plugins.snapshotter(id).orElseThrow();
     }
 
     private static PluginHealth health(ProxyPlugins plugins, String id) {

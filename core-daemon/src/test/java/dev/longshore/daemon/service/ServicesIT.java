@@ -116,7 +116,7 @@ final class ServicesIT {
                 () -> {
                     var _ = metadata.garbage().run();
                 },
-                List.of(new Backend("content", stored::removeGarbage)));
+                () -> List.of(new Backend("content", stored::removeGarbage)));
         collector.start();
         List<dev.longshore.daemon.plugin.Plugin> plugins = List.of(
                 dev.longshore.daemon.plugin.Plugin.builtIn("io.containerd.metadata.v1", "bolt"),

@@ -35,7 +35,9 @@ public final class Backend {
      * @param comparers empty for a differ that applies layers only
      */
     public static Backend of(List<? extends Applier> appliers, List<? extends Comparer> comparers) {
-        return new Backend(new DiffService(appliers, comparers, false), () -> {});
+        List<Applier> allAppliers = List.copyOf(appliers);
+        List<Comparer> allComparers = List.copyOf(comparers);
+        return new Backend(new DiffService(() -> allAppliers, () -> allComparers, false), () -> {});
     }
 
     BindableService service() {

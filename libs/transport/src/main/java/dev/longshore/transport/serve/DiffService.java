@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * Serves {@code containerd.services.diff.v1.Diff} over the contracts {@link Applier} and {@link Comparer}. They are tried in
@@ -27,14 +28,20 @@ import java.util.function.Function;
  */
 public final class DiffService extends DiffGrpc.DiffImplBase {
 
-    private final List<Applier> appliers;
-    private final List<Comparer> comparers;
+    private final Supplier<? extends List<? extends Applier>> appliers;
+    private final Supplier<? extends List<? extends Comparer>> comparers;
     private final boolean alwaysSync;
 
-    /** @param alwaysSync whether file systems are flushed after each layer even if the client does not ask for it */
-    public DiffService(List<? extends Applier> appliers, List<? extends Comparer> comparers, boolean alwaysSync) {
-        this.appliers = List.copyOf(appliers);
-        this.comparers = List.copyOf(comparers);
+    /**
+     * @param appliers asked for with each call, as are the comparers
+     * @param alwaysSync whether file systems are flushed after each layer even if the client does not ask for it
+     */
+    public DiffService(
+            Supplier<? extends List<? extends Applier>> appliers,
+            Supplier<? extends List<? extends Comparer>> comparers,
+            boolean alwaysSync) {
+        this.appliers = appliers;
+        this.comparers = comparers;
         this.alwaysSync = alwaysSync;
     }
 
@@ -48,7 +55,7 @@ public final class DiffService extends DiffGrpc.DiffImplBase {
                             new TypedValue(value.getTypeUrl(), value.getValue().toByteArray())));
             return ApplyResponse.newBuilder()
                     .setApplied(DescriptorProtos.proto(first(
-                            appliers,
+                            appliers.get(),
                             applier -> applier.apply(
                                     CallContexts.current(),
                                     DescriptorProtos.record(request.getDiff()),
@@ -69,7 +76,7 @@ public final class DiffService extends DiffGrpc.DiffImplBase {
                     request.getMediaType(), request.getRef(), Labels.check(request.getLabelsMap()), epoch);
             return DiffResponse.newBuilder()
                     .setDiff(DescriptorProtos.proto(first(
-                            comparers,
+                            comparers.get(),
                             comparer -> comparer.compare(
                                     CallContexts.current(),
                                     Protos.mountRecords(request.getLeftList()),
@@ -79,7 +86,7 @@ public final class DiffService extends DiffGrpc.DiffImplBase {
         });
     }
 
-    private static <D, R> R first(List<D> differs, Function<D, R> call) {
+    private static <D, R> R first(List<? extends D> differs, Function<D, R> call) {
         UnimplementedException last = new UnimplementedException("there is no differ");
         for (D differ : differs) {
             try {
