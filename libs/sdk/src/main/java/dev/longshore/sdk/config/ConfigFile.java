@@ -36,6 +36,7 @@ public final class ConfigFile {
 
     private final Format format;
     private final List<ConfigProblem> problems = new ArrayList<>();
+    private final List<ConfigProblem> replaced = new ArrayList<>();
     private final Set<Path> seen = new LinkedHashSet<>();
     private final Set<Path> imports = new LinkedHashSet<>();
     private Optional<Long> version = Optional.empty();
@@ -62,9 +63,10 @@ public final class ConfigFile {
      * What was read.
      *
      * @param problems values that are wrong; more are added while sections are read
+     * @param replaced tables that took the place of one of the same name in an earlier file
      * @param imports what was asked to be imported: absolute, patterns among them
      */
-    public record Read(Section root, List<ConfigProblem> problems, List<Path> imports) {
+    public record Read(Section root, List<ConfigProblem> problems, List<ConfigProblem> replaced, List<Path> imports) {
 
         /** The files that would be imported now, in order. */
         public List<Path> imported() throws IOException {
@@ -95,7 +97,7 @@ public final class ConfigFile {
         ConfigFile config = new ConfigFile(format);
         Section root = config.section(text, name);
         format.migration().accept(root);
-        return new Read(root, config.problems, List.of());
+        return new Read(root, config.problems, List.of(), List.of());
     }
 
     private Read read(Path name, Optional<Path> file) throws ConfigException, IOException {
@@ -114,7 +116,7 @@ public final class ConfigFile {
                 imports(next, added.get().strings(IMPORTS), pending);
             }
         }
-        return new Read(root, problems, List.copyOf(imports));
+        return new Read(root, problems, List.copyOf(replaced), List.copyOf(imports));
     }
 
     /** The file's own content, merged into {@code root}; empty if it was read before. */
@@ -140,7 +142,7 @@ public final class ConfigFile {
         Section section = section(text(real, file), file.toString());
         format.migration().accept(section);
         checkVersion(section);
-        root.merge(section, format.rules());
+        root.merge(section, format.rules(), replaced);
         return Optional.of(section);
     }
 

@@ -96,21 +96,27 @@ public final class Section {
      * Adds what {@code other}, a later file, has.
      *
      * @param rules for the tables directly in this one, by their names; {@link Merge#JOIN} for the others and for this one
+     * @param replaced told of tables that take the place of others, which may be meant or a mistake
      */
-    void merge(Section other, Map<String, Merge> rules) {
-        other.entries.forEach((key, theirs) -> merge(key, theirs, rules.getOrDefault(key, Merge.JOIN)));
+    void merge(Section other, Map<String, Merge> rules, List<ConfigProblem> replaced) {
+        other.entries.forEach((key, theirs) -> merge(key, theirs, rules.getOrDefault(key, Merge.JOIN), replaced));
     }
 
-    private void merge(String key, Entry theirs, Merge rule) {
+    private void merge(String key, Entry theirs, Merge rule, List<ConfigProblem> replaced) {
         Entry ours = entries.get(key);
         if (ours == null) {
             entries.put(key, theirs);
         } else if (ours.value instanceof Section section && theirs.value instanceof Section added) {
             added.entries.forEach((name, value) -> {
                 if (rule == Merge.REPLACE_TABLES) {
-                    section.entries.put(name, value);
+                    Entry before = section.entries.put(name, value);
+                    if (before != null && before.value instanceof Section) {
+                        replaced.add(new ConfigProblem(
+                                value.place,
+                                "%s takes the place of the one at %s".formatted(section.name(name), before.place)));
+                    }
                 } else {
-                    section.merge(name, value, rule);
+                    section.merge(name, value, rule, replaced);
                 }
             });
         } else if (rule == Merge.JOIN && ours.value instanceof List<?> list && theirs.value instanceof List<?> added) {
