@@ -2,18 +2,22 @@ package dev.longshore.transport.grpc;
 
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.linux.ListenSocket;
+import io.grpc.netty.NettyChannelBuilder;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.net.SocketAddress;
@@ -38,6 +42,17 @@ final class EventLoops {
 
     static Class<? extends Channel> channelType() {
         return NATIVE ? EpollDomainSocketChannel.class : NioDomainSocketChannel.class;
+    }
+
+    static Class<? extends Channel> tcpChannelType() {
+        return NATIVE ? EpollSocketChannel.class : NioSocketChannel.class;
+    }
+
+    /** Has connections of TCP given up when what was sent is not acknowledged for so long; only Netty's own epoll can. */
+    static void acknowledgedWithin(NettyChannelBuilder builder, int milliseconds) {
+        if (NATIVE) {
+            builder.withOption(EpollChannelOption.TCP_USER_TIMEOUT, milliseconds);
+        }
     }
 
     /** @param peers uids that may connect; empty for all */

@@ -21,7 +21,19 @@ public final class StatusMapper {
 
     /** The error class of what a server answered. */
     public static ContainerdException fromStatus(Status status, Throwable cause) {
-        String description = status.getDescription();
-        return ErrorClass.ofCode(status.getCode().value()).fromWire(description == null ? "" : description, cause);
+        String description = status.getDescription() == null ? "" : status.getDescription();
+        return ErrorClass.ofCode(status.getCode().value()).fromWire(description + reason(status), cause);
+    }
+
+    /** What gRPC found on the way, which it leaves out of its own words: "io exception", "ssl exception". */
+    private static String reason(Status status) {
+        Throwable reason = status.getCause();
+        if (status.getCode() != Status.Code.UNAVAILABLE || reason == null) {
+            return "";
+        }
+        while (reason.getCause() != null) {
+            reason = reason.getCause();
+        }
+        return ": " + (reason.getMessage() == null ? reason.getClass().getSimpleName() : reason.getMessage());
     }
 }

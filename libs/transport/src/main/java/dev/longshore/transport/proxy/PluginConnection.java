@@ -8,7 +8,10 @@ import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.transport.grpc.CallContexts;
+import dev.longshore.transport.grpc.PluginAddress;
+import dev.longshore.transport.grpc.RemoteChannels;
 import dev.longshore.transport.grpc.SocketProbe;
+import dev.longshore.transport.grpc.TlsFiles;
 import dev.longshore.transport.grpc.Unary;
 import dev.longshore.transport.grpc.UnixChannels;
 import io.grpc.ConnectivityState;
@@ -17,21 +20,33 @@ import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
+import io.grpc.health.v1.HealthGrpc.HealthBlockingStub;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** The connection to a plugin's socket. It is made when it is first used, and again whenever it has to. */
+/** The connection to a plugin. It is made when it is first used, and again whenever it has to. */
 public final class PluginConnection implements AutoCloseable {
 
-    private final Path socket;
+    private final PluginAddress address;
     private final ManagedChannel channel;
 
+    /** The connection to a plugin on this machine. */
     public PluginConnection(UnixChannels channels, Path socket) {
-        this.socket = socket;
+        this.address = new PluginAddress.Unix(socket);
         this.channel = channels.open(socket, List.of());
+    }
+
+    /**
+     * The connection to a plugin on another machine.
+     *
+     * @param tls empty for none
+     */
+    public PluginConnection(RemoteChannels channels, PluginAddress.Remote address, Optional<TlsFiles> tls) {
+        this.address = address;
+        this.channel = channels.open(address, tls);
     }
 
     /** The snapshotter that the plugin serves under {@code name}. */
@@ -56,8 +71,18 @@ public final class PluginConnection implements AutoCloseable {
         return channel.getState(false) == ConnectivityState.READY;
     }
 
-    /** Why nobody would take a connection now; empty if somebody would, who then may or may not answer. */
+    /**
+     * Why nobody would take a connection now; empty if somebody would, who then may or may not answer. Of a plugin on
+     * another machine that is not known.
+     */
     public Optional<String> absence() {
+        return switch (address) {
+            case PluginAddress.Unix(Path socket) -> absence(socket);
+            case PluginAddress.Remote _ -> Optional.empty();
+        };
+    }
+
+    private static Optional<String> absence(Path socket) {
         try {
             if (SocketProbe.isAnswered(socket)) {
                 return Optional.empty();
@@ -81,15 +106,27 @@ public final class PluginConnection implements AutoCloseable {
         channel.resetConnectBackoff();
         HealthCheckResponse response;
         try {
-            response = Unary.call(() -> CallContexts.send(HealthGrpc.newBlockingStub(channel), context)
-                    .withWaitForReady()
-                    .check(HealthCheckRequest.getDefaultInstance()));
+            response = Unary.call(() -> health(context).check(HealthCheckRequest.getDefaultInstance()));
         } catch (UnimplementedException e) {
             return;
         }
         if (response.getStatus() != ServingStatus.SERVING) {
             throw new UnavailableException("the plugin says of itself that it is " + response.getStatus());
         }
+    }
+
+    private HealthBlockingStub health(CallContext context) {
+        HealthBlockingStub stub = CallContexts.send(HealthGrpc.newBlockingStub(channel), context);
+        return switch (address) {
+            case PluginAddress.Unix _ -> stub.withWaitForReady();
+            // Without waiting for a connection, a failure says why there is none: a name, a route, a certificate.
+            case PluginAddress.Remote _ -> stub;
+        };
+    }
+
+    /** Calls under way go on to their end; new ones fail. */
+    public void retire() {
+        channel.shutdown();
     }
 
     @Override

@@ -45,8 +45,7 @@ public final class ProxyApplier implements Applier {
                         .setTypeUrl(payload.typeUrl())
                         .setValue(ByteString.copyFrom(payload.value()))
                         .build()));
-        return DescriptorProtos.record(
-                Unary.call(() -> CallContexts.send(stub, context).apply(request.build()))
-                        .getApplied());
+        var response = Unary.call(() -> CallContexts.send(stub, context).apply(request.build()));
+        return Answer.of(() -> DescriptorProtos.record(response.getApplied()));
     }
 }

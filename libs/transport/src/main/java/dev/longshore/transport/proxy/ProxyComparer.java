@@ -34,8 +34,7 @@ public final class ProxyComparer implements Comparer {
                 .setRef(options.ref())
                 .putAllLabels(options.labels());
         options.sourceDateEpoch().ifPresent(epoch -> request.setSourceDateEpoch(Protos.timestamp(epoch)));
-        return DescriptorProtos.record(
-                Unary.call(() -> CallContexts.send(stub, context).diff(request.build()))
-                        .getDiff());
+        var response = Unary.call(() -> CallContexts.send(stub, context).diff(request.build()));
+        return Answer.of(() -> DescriptorProtos.record(response.getDiff()));
     }
 }

@@ -49,8 +49,8 @@ public final class ProxyContentStore implements ContentStore {
     @Override
     public ContentInfo info(CallContext context, Digest digest) {
         var request = InfoRequest.newBuilder().setDigest(digest.toString());
-        return ContentProtos.record(
-                Unary.call(() -> stub(context).info(request.build())).getInfo());
+        var response = Unary.call(() -> stub(context).info(request.build()));
+        return Answer.of(() -> ContentProtos.record(response.getInfo()));
     }
 
     @Override
@@ -58,8 +58,8 @@ public final class ProxyContentStore implements ContentStore {
         var request = UpdateRequest.newBuilder()
                 .setInfo(ContentProtos.info(info))
                 .setUpdateMask(FieldMask.newBuilder().addAllPaths(fieldPaths));
-        return ContentProtos.record(
-                Unary.call(() -> stub(context).update(request.build())).getInfo());
+        var response = Unary.call(() -> stub(context).update(request.build()));
+        return Answer.of(() -> ContentProtos.record(response.getInfo()));
     }
 
     @Override
@@ -70,7 +70,10 @@ public final class ProxyContentStore implements ContentStore {
             call.run(() -> {
                 var responses = Unary.call(() -> stub(context).list(request.build()));
                 while (Unary.call(responses::hasNext)) {
-                    responses.next().getInfoList().forEach(info -> sink.accept(ContentProtos.record(info)));
+                    responses
+                            .next()
+                            .getInfoList()
+                            .forEach(info -> sink.accept(Answer.of(() -> ContentProtos.record(info))));
                 }
             });
         }
@@ -95,16 +98,16 @@ public final class ProxyContentStore implements ContentStore {
     @Override
     public IngestStatus status(CallContext context, String ref) {
         var request = StatusRequest.newBuilder().setRef(ref);
-        return ContentProtos.record(
-                Unary.call(() -> stub(context).status(request.build())).getStatus());
+        var response = Unary.call(() -> stub(context).status(request.build()));
+        return Answer.of(() -> ContentProtos.record(response.getStatus()));
     }
 
     @Override
     public List<IngestStatus> statuses(CallContext context, List<String> filters) {
         var request = ListStatusesRequest.newBuilder().addAllFilters(filters);
-        return Unary.call(() -> stub(context).listStatuses(request.build())).getStatusesList().stream()
-                .map(ContentProtos::record)
-                .toList();
+        var response = Unary.call(() -> stub(context).listStatuses(request.build()));
+        return Answer.of(() ->
+                response.getStatusesList().stream().map(ContentProtos::record).toList());
     }
 
     @Override

@@ -53,8 +53,8 @@ public final class ProxySnapshotter implements Snapshotter {
     @Override
     public SnapshotInfo stat(CallContext context, String key) {
         var request = StatSnapshotRequest.newBuilder().setSnapshotter(name).setKey(key);
-        return SnapshotProtos.record(
-                Unary.call(() -> stub(context).stat(request.build())).getInfo());
+        var response = Unary.call(() -> stub(context).stat(request.build()));
+        return Answer.of(() -> SnapshotProtos.record(response.getInfo()));
     }
 
     @Override
@@ -63,8 +63,8 @@ public final class ProxySnapshotter implements Snapshotter {
                 .setSnapshotter(name)
                 .setInfo(SnapshotProtos.info(info))
                 .setUpdateMask(FieldMask.newBuilder().addAllPaths(fieldPaths));
-        return SnapshotProtos.record(
-                Unary.call(() -> stub(context).update(request.build())).getInfo());
+        var response = Unary.call(() -> stub(context).update(request.build()));
+        return Answer.of(() -> SnapshotProtos.record(response.getInfo()));
     }
 
     @Override
@@ -129,7 +129,10 @@ public final class ProxySnapshotter implements Snapshotter {
             call.run(() -> {
                 var responses = Unary.call(() -> stub(context).list(request.build()));
                 while (Unary.call(responses::hasNext)) {
-                    responses.next().getInfoList().forEach(info -> sink.accept(SnapshotProtos.record(info)));
+                    responses
+                            .next()
+                            .getInfoList()
+                            .forEach(info -> sink.accept(Answer.of(() -> SnapshotProtos.record(info))));
                 }
             });
         }
