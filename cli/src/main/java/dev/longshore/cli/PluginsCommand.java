@@ -19,8 +19,9 @@ import picocli.CommandLine.Option;
 /** {@code longshore plugins}. */
 @Command(
         name = "plugins",
+        subcommands = PluginsReloadCommand.class,
         description = {
-            "Lists the programs that the daemon is connected to: their sockets, whether they are well, and since when.",
+            "Lists the programs that the daemon is connected to: where they are, whether they are well, and since when.",
             "With --all, the daemon's own parts too. The exit status is 1 if one of the listed cannot be used."
         })
 final class PluginsCommand extends DaemonCommand {
@@ -45,7 +46,7 @@ final class PluginsCommand extends DaemonCommand {
             boolean usable = plugin.getInitErr().getCode() == 0;
             String state = plugin.getExportsOrDefault("state", usable ? "ok" : "unusable");
             String since = plugin.getExportsOrDefault("since", "");
-            String problem = plugin.getInitErr().getMessage();
+            String problem = problem(plugin);
             table.row(plugin.getId(), shortType(plugin.getType()), state, ago(since), address, problem);
             Map<String, Object> object = new LinkedHashMap<>();
             object.put("id", plugin.getId());
@@ -55,12 +56,28 @@ final class PluginsCommand extends DaemonCommand {
             object.put("since", since);
             object.put("address", address);
             object.put("problem", problem);
+            object.put("lastError", plugin.getExportsOrDefault("last_error", ""));
+            object.put("lastErrorAt", plugin.getExportsOrDefault("last_error_at", ""));
             object.put("capabilities", List.copyOf(plugin.getCapabilitiesList()));
             tree.add(object);
             status = usable ? status : 1;
         }
         show(table, tree);
         return status;
+    }
+
+    /** Why it cannot be used, else what is wrong with it although it can, and why it is still there, if it should not be. */
+    private static String problem(Plugin plugin) {
+        List<String> problems = new ArrayList<>();
+        if (plugin.getInitErr().getCode() != 0) {
+            problems.add(plugin.getInitErr().getMessage());
+        } else if (plugin.containsExports("problem")) {
+            problems.add(plugin.getExportsOrThrow("problem"));
+        }
+        if (plugin.containsExports("removal")) {
+            problems.add("removal " + plugin.getExportsOrThrow("removal"));
+        }
+        return String.join("; ", problems);
     }
 
     /** {@code snapshotter} of {@code io.containerd.snapshotter.v1}. */

@@ -1,5 +1,6 @@
 package dev.longshore.cli.daemon;
 
+import dev.longshore.api.longshore.services.plugins.v1.PluginsGrpc;
 import dev.longshore.api.services.containers.v1.ContainersGrpc;
 import dev.longshore.api.services.content.v1.ContentGrpc;
 import dev.longshore.api.services.diff.v1.DiffGrpc;
@@ -90,6 +91,11 @@ public final class Daemon implements AutoCloseable {
 
     public IntrospectionGrpc.IntrospectionBlockingStub introspection() {
         return send(IntrospectionGrpc.newBlockingStub(channel), ORDINARY);
+    }
+
+    /** Longshore's own; containerd does not have it. */
+    public PluginsGrpc.PluginsBlockingStub plugins() {
+        return send(PluginsGrpc.newBlockingStub(channel), ORDINARY);
     }
 
     public NamespacesGrpc.NamespacesBlockingStub namespaces() {
