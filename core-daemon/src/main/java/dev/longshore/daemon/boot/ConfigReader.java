@@ -5,6 +5,7 @@ import dev.longshore.daemon.boot.Config.Socket;
 import dev.longshore.daemon.boot.Config.StreamProcessor;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
+import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.sdk.config.ConfigException;
 import dev.longshore.sdk.config.ConfigFile;
 import dev.longshore.sdk.config.ConfigFile.Format;
@@ -20,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -124,6 +126,7 @@ final class ConfigReader {
         }
         foreignPlugins();
         warnings.addAll(file.unknown());
+        warnings.addAll(read.replaced());
         if (config.strict()) {
             problems.addAll(warnings);
         }
@@ -152,6 +155,9 @@ final class ConfigReader {
         Section shims = plugins.section(ConfigMigration.SHIMS);
         Section debug = file.section("debug");
         otherServers(debug);
+        List<String> disabled = disabled();
+        List<ProxyPluginConfig> proxyPlugins =
+                ProxyPluginReader.read(file.section("proxy_plugins"), state, enabledBuiltIn(disabled));
         return new Config(
                 root,
                 state,
@@ -164,15 +170,15 @@ final class ConfigReader {
                 file.bool("strict").orElse(false) || overrides.strict(),
                 file.integer("oom_score", -1000, 1000).orElse(0),
                 timeouts(),
-                ProxyPluginReader.read(file.section("proxy_plugins"), state),
+                proxyPlugins,
                 streamProcessors(),
                 gc(plugins.section(GC)),
                 sharing(plugins.section(METADATA)),
                 shims.parsed("socket_dir", Path::of).orElse(Config.DEFAULT_SOCKET_DIR),
                 shims.strings("env"),
-                differs(plugins.section(DIFF)),
+                differs(plugins.section(DIFF), proxyPlugins),
                 plugins.section(DIFF).bool("sync_fs").orElse(false),
-                disabled(),
+                disabled,
                 plugins("required_plugins"));
     }
 
@@ -323,9 +329,28 @@ final class ConfigReader {
                 .orElse(SharingPolicy.SHARED);
     }
 
-    private static List<String> differs(Section section) {
+    private static List<String> differs(Section section, List<ProxyPluginConfig> proxyPlugins) {
         List<String> differs = section.strings("default");
+        for (String differ : differs) {
+            boolean known = differ.equals(Config.WALKING)
+                    || proxyPlugins.stream()
+                            .anyMatch(plugin -> plugin.type() == ProxyPluginConfig.Type.DIFF
+                                    && plugin.id().equals(differ));
+            if (!known) {
+                section.problem(
+                        "default",
+                        "names the differ %s, which is neither %s nor a proxy plugin of type diff"
+                                .formatted(differ, Config.WALKING));
+            }
+        }
         return differs.isEmpty() ? List.of(Config.WALKING) : differs;
+    }
+
+    /** What a proxy plugin must not take the name of. */
+    private static Set<String> enabledBuiltIn(List<String> disabled) {
+        Set<String> enabled = new HashSet<>(PluginTable.builtIn());
+        enabled.removeAll(disabled);
+        return enabled;
     }
 
     /** Warns of what the file says for containerd, that is nothing to this daemon. */

@@ -2,6 +2,7 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.sdk.config.ConfigException;
+import dev.longshore.transport.grpc.PluginAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -104,6 +105,9 @@ final class ConfigText {
         comment("snapshot, content, diff or sandbox.");
         key("type", quoted(plugin.type().name().toLowerCase(Locale.ROOT)));
         key("address", quoted(plugin.address().toString()));
+        if (plugin.address() instanceof PluginAddress.Remote && plugin.tls().isEmpty()) {
+            key("insecure", "true");
+        }
         if (!plugin.platform().isEmpty()) {
             key("platform", quoted(plugin.platform()));
         }
@@ -112,6 +116,12 @@ final class ConfigText {
         key("timeout", quoted(go(plugin.timeout())));
         key("max_inflight", Integer.toString(plugin.maxInflight()));
         strings(name + ".exports", plugin.exports());
+        plugin.tls().ifPresent(tls -> {
+            table(name + ".tls");
+            key("ca", quoted(tls.ca().toString()));
+            key("cert", quoted(tls.cert().toString()));
+            key("key", quoted(tls.key().toString()));
+        });
         table(name + ".health");
         comment("Between two questions whether it is well.");
         key("interval", quoted(go(plugin.healthInterval())));

@@ -56,7 +56,7 @@ public final class Main {
             System.out.print(ConfigText.defaults());
             return;
         }
-        ConfigReader.Result read = ConfigReader.read(
+        ConfigSource source = new ConfigSource(
                 flags.value("config").map(Path::of),
                 new ConfigReader.Overrides(
                         flags.value("address"),
@@ -64,6 +64,7 @@ public final class Main {
                         flags.value("state"),
                         flags.value("log-level"),
                         flags.has("strict")));
+        ConfigReader.Result read = source.read();
         if (PRINT.contains(flags.arguments())) {
             read.warnings().forEach(System.err::println);
             System.out.print(ConfigText.of(read.config()));
@@ -76,7 +77,7 @@ public final class Main {
         for (ConfigProblem warning : read.warnings()) {
             LoggerFactory.getLogger(Main.class).warn("configuration: {}", warning);
         }
-        try (Wiring wiring = new Wiring(read.config(), System.getenv())) {
+        try (Wiring wiring = new Wiring(read, source, System.getenv())) {
             wiring.serveUntilTold();
         }
     }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /**
  * The snapshotters that clients can name: metadata over whatever plugins there are at the moment. The plugins are asked each
@@ -78,14 +79,20 @@ final class Snapshotters {
                 .formatted(name, names.isEmpty() ? "none" : String.join(", ", names)));
     }
 
-    /** Where snapshots may be that nobody knows any more. */
-    List<Backend> garbage() {
+    /**
+     * Where snapshots may be that nobody knows any more.
+     *
+     * @param afterwards told of each snapshotter whose garbage was removed
+     */
+    List<Backend> garbage(Consumer<String> afterwards) {
         List<Backend> backends = new ArrayList<>();
         for (String name : plugins.snapshotters()) {
             backends.add(new Backend("snapshotter " + name, context -> {
                 MetadataSnapshotter snapshotter = metadata(name);
                 snapshotter.settle();
-                return snapshotter.removeGarbage(context);
+                int removed = snapshotter.removeGarbage(context);
+                afterwards.accept(name);
+                return removed;
             }));
         }
         return backends;

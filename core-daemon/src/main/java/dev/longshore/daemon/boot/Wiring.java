@@ -9,6 +9,8 @@ import dev.longshore.daemon.gc.GarbageCollector;
 import dev.longshore.daemon.gc.GarbageCollector.Backend;
 import dev.longshore.daemon.metadata.MetadataContentStore;
 import dev.longshore.daemon.metadata.MetadataStore;
+import dev.longshore.daemon.proxyplugin.PluginChange;
+import dev.longshore.daemon.proxyplugin.PluginHealth.State;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.daemon.proxyplugin.ProxyPlugins;
 import dev.longshore.daemon.runtime.TaskRuntime;
@@ -22,12 +24,12 @@ import dev.longshore.daemon.service.IntrospectionService;
 import dev.longshore.daemon.service.IntrospectionService.ServerIdentity;
 import dev.longshore.daemon.service.LeasesService;
 import dev.longshore.daemon.service.NamespacesService;
+import dev.longshore.daemon.service.PluginsService;
 import dev.longshore.daemon.service.PublishingContentStore;
 import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.errors.FailedPreconditionException;
-import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.metrics.Metrics;
 import dev.longshore.transport.serve.ContentService;
@@ -38,6 +40,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -57,12 +60,20 @@ final class Wiring implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Wiring.class);
 
     private final Config config;
+    private final List<Path> imports;
+    private final ConfigSource source;
     private final SystemdNotifier systemd;
     private final Closing closing = new Closing();
     private final CountDownLatch stop = new CountDownLatch(1);
 
-    Wiring(Config config, Map<String, String> environment) throws IOException {
-        this.config = config;
+    /**
+     * @param read what {@code source} says now
+     * @param source to be read again
+     */
+    Wiring(ConfigReader.Result read, ConfigSource source, Map<String, String> environment) throws IOException {
+        this.config = read.config();
+        this.imports = read.read().imports();
+        this.source = source;
         this.systemd = new SystemdNotifier(environment);
         try {
             wire(environment);
@@ -85,7 +96,9 @@ final class Wiring implements AutoCloseable {
         Metrics metrics = closing.add(Metrics.open(config.metricsAddress()));
 
         // Backends: whatever the configuration names, and the built-in content store unless it names one.
-        ProxyPlugins plugins = closing.add(new ProxyPlugins(enabledPlugins(), clock, metrics.registry()));
+        ProxyPlugins plugins = closing.add(new ProxyPlugins(clock, metrics.registry()));
+        plugins.listen(change -> publish(events, change));
+        enabledPlugins(ProxyPluginConfig.Type.CONTENT).forEach(plugins::add);
         ContentStore contentBackend = plugins.contentStore().isPresent()
                 ? plugins.contentStore().get()
                 : new LocalContentStore(localContent(folders), clock);
@@ -95,6 +108,10 @@ final class Wiring implements AutoCloseable {
         MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
         MetadataContentStore content = metadata.content(contentBackend, config.contentSharing());
         Snapshotters snapshotters = new Snapshotters(plugins, metadata, events);
+        LostSnapshots lost = new LostSnapshots(plugins, snapshotters);
+        plugins.listen(lost::pluginChanged);
+        enabledPlugins(ProxyPluginConfig.Type.SNAPSHOT, ProxyPluginConfig.Type.DIFF, ProxyPluginConfig.Type.SANDBOX)
+                .forEach(plugins::add);
 
         // Garbage.
         GarbageCollector gc = closing.add(new GarbageCollector(
@@ -105,7 +122,7 @@ final class Wiring implements AutoCloseable {
                         .forEach(image -> events.imageRemoved(image.namespace(), image.name())),
                 () -> Stream.concat(
                                 Stream.of(new Backend("content", content::removeGarbage)),
-                                snapshotters.garbage().stream())
+                                snapshotters.garbage(lost::lookAgain).stream())
                         .toList()));
         gcTrigger.set(gc);
 
@@ -120,6 +137,7 @@ final class Wiring implements AutoCloseable {
         // Services.
         Differs differs = new Differs(plugins, walking(content, folders), config.differs());
         EventsService eventsService = new EventsService(exchange, tasks::observe);
+        PluginReload reload = new PluginReload(source, config, plugins, snapshotters, differs);
         PluginTable table = new PluginTable(plugins, config.disabledPlugins());
         GrpcServices services = new GrpcServices(metrics.registry(), config.disabledPlugins())
                 .add("version", new VersionService(VERSION))
@@ -140,9 +158,12 @@ final class Wiring implements AutoCloseable {
                                         folders.readOrMakeUuid(),
                                         ProcessHandle.current().pid(),
                                         PidNamespace.inode()),
-                                (context, options) -> {
-                                    throw new NotFoundException("runtime");
-                                }));
+                                tasks::info))
+                .add("plugins", new PluginsService(reload::reload));
+
+        // What may change while the daemon runs.
+        HangUp.handle(() -> reload.reloadAndLog("SIGHUP"));
+        closing.add(new ConfigWatch(imports, reload::reloadAndLog));
 
         // Sockets, last: who can connect can use everything.
         closing.add(eventsService.listen(
@@ -159,10 +180,26 @@ final class Wiring implements AutoCloseable {
         }
     }
 
-    private List<ProxyPluginConfig> enabledPlugins() {
-        return config.proxyPlugins().stream()
-                .filter(plugin -> !config.disabledPlugins().contains(plugin.uri()))
+    private List<ProxyPluginConfig> enabledPlugins(ProxyPluginConfig.Type... types) {
+        return PluginReload.enabled(config, config.disabledPlugins()).values().stream()
+                .filter(plugin -> List.of(types).contains(plugin.type()))
                 .toList();
+    }
+
+    static void publish(EventPublisher events, PluginChange change) {
+        ProxyPluginConfig plugin = change.plugin();
+        events.pluginState(
+                plugin.type().pluginType(),
+                plugin.id(),
+                plugin.address().toString(),
+                word(change.now().state()),
+                word(change.before().state()),
+                change.now().problem().map(Throwable::getMessage).orElse(""),
+                change.now().since());
+    }
+
+    private static String word(State state) {
+        return state.name().toLowerCase(Locale.ROOT);
     }
 
     private Path localContent(DaemonFolders folders) {

@@ -55,6 +55,7 @@ public final class MetadataSnapshotter implements Snapshotter {
     private final Database database;
     private final Clock clock;
     private final SnapshotRows rows;
+    private final BackendAudit audit;
 
     /** Commits of which it is not known how they ended, and that nobody is at. */
     private final Set<SnapshotRow> open = ConcurrentHashMap.newKeySet();
@@ -65,6 +66,7 @@ public final class MetadataSnapshotter implements Snapshotter {
         this.database = database;
         this.clock = clock;
         this.rows = new SnapshotRows(name);
+        this.audit = new BackendAudit(name, backend, database, rows);
         database.read(rows::all).stream()
                 .filter(row -> row.state() == State.COMMITTING)
                 .forEach(open::add);
@@ -466,53 +468,17 @@ public final class MetadataSnapshotter implements Snapshotter {
      * @return how many snapshots were removed
      */
     public int removeGarbage(CallContext context) {
-        Map<String, SnapshotInfo> candidates = new HashMap<>();
-        backend.list(context, List.of(), info -> candidates.put(info.name(), info));
-        // Read after the list: whatever the backend had by then got its row before.
-        List<SnapshotRow> all = database.read(rows::all);
-        all.forEach(row -> candidates.remove(row.backendKey()));
-        Set<String> awaited = all.stream()
-                .filter(row -> row.state() == State.MAKING)
-                .map(row -> row.labels().getOrDefault(REF, ""))
-                .collect(Collectors.toSet());
-        candidates.values().removeIf(info -> awaited.contains(info.labels().getOrDefault(REF, "-")));
-        int removed = 0;
-        while (!candidates.isEmpty()) {
-            Set<String> parents =
-                    candidates.values().stream().map(SnapshotInfo::parent).collect(Collectors.toSet());
-            List<String> leaves = candidates.keySet().stream()
-                    .filter(key -> !parents.contains(key))
-                    .toList();
-            if (leaves.isEmpty()) {
-                break; // a cycle: nothing of it can be removed
-            }
-            for (String key : leaves) {
-                candidates.remove(key);
-                removed += removeOne(context, key) ? 1 : 0;
-            }
-        }
-        try {
-            backend.cleanup(context);
-        } catch (UnimplementedException e) {
-            log.atDebug().addKeyValue("snapshotter", name).log("snapshotter removes at once");
-        }
-        return removed;
+        return audit.removeGarbage(context);
     }
 
-    private boolean removeOne(CallContext context, String key) {
-        try {
-            backend.remove(context, key);
-            return true;
-        } catch (NotFoundException e) {
-            return false;
-        } catch (FailedPreconditionException e) {
-            log.atWarn()
-                    .addKeyValue("snapshotter", name)
-                    .addKeyValue("key", key)
-                    .addKeyValue("err", e.getMessage())
-                    .log("unreferenced snapshot cannot be removed yet");
-            return false;
-        }
+    /** What clients have of this snapshotter, in all namespaces. */
+    public SnapshotNames held() {
+        return audit.held();
+    }
+
+    /** What clients have of this snapshotter and the backend no longer does. Asks the backend. */
+    public SnapshotNames lost(CallContext context) {
+        return audit.lost(context);
     }
 
     private void requireFree(Tx tx, NamespaceId namespace, String key) throws SQLException {

@@ -12,6 +12,8 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
 /**
@@ -21,16 +23,18 @@ import java.util.function.Consumer;
 final class GuardedContentStore implements ContentStore {
 
     private final ProxyPlugin plugin;
-    private final ContentStore proxy;
 
     GuardedContentStore(ProxyPlugin plugin) {
         this.plugin = plugin;
-        this.proxy = plugin.connection().contentStore();
     }
 
-    private void run(String method, CallContext context, Consumer<CallContext> call) {
-        boolean done = plugin.call(method, context, bounded -> {
-            call.accept(bounded);
+    private <T> T call(String method, CallContext context, BiFunction<ContentStore, CallContext, T> call) {
+        return plugin.call(method, context, (connection, bounded) -> call.apply(connection.contentStore(), bounded));
+    }
+
+    private void run(String method, CallContext context, BiConsumer<ContentStore, CallContext> call) {
+        boolean done = call(method, context, (proxy, bounded) -> {
+            call.accept(proxy, bounded);
             return true;
         });
         assert done;
@@ -38,47 +42,47 @@ final class GuardedContentStore implements ContentStore {
 
     @Override
     public ContentInfo info(CallContext context, Digest digest) {
-        return plugin.call("info", context, bounded -> proxy.info(bounded, digest));
+        return call("info", context, (proxy, bounded) -> proxy.info(bounded, digest));
     }
 
     @Override
     public ContentInfo update(CallContext context, ContentInfo info, List<String> fieldPaths) {
-        return plugin.call("update", context, bounded -> proxy.update(bounded, info, fieldPaths));
+        return call("update", context, (proxy, bounded) -> proxy.update(bounded, info, fieldPaths));
     }
 
     @Override
     public void list(CallContext context, List<String> filters, Consumer<ContentInfo> sink) {
-        run("list", context, bounded -> proxy.list(bounded, filters, sink));
+        run("list", context, (proxy, bounded) -> proxy.list(bounded, filters, sink));
     }
 
     @Override
     public void delete(CallContext context, Digest digest) {
-        run("delete", context, bounded -> proxy.delete(bounded, digest));
+        run("delete", context, (proxy, bounded) -> proxy.delete(bounded, digest));
     }
 
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
-        return new Reader(plugin.call("read", context, bounded -> proxy.reader(bounded, digest)));
+        return new Reader(call("read", context, (proxy, bounded) -> proxy.reader(bounded, digest)));
     }
 
     @Override
     public IngestStatus status(CallContext context, String ref) {
-        return plugin.call("status", context, bounded -> proxy.status(bounded, ref));
+        return call("status", context, (proxy, bounded) -> proxy.status(bounded, ref));
     }
 
     @Override
     public List<IngestStatus> statuses(CallContext context, List<String> filters) {
-        return plugin.call("statuses", context, bounded -> proxy.statuses(bounded, filters));
+        return call("statuses", context, (proxy, bounded) -> proxy.statuses(bounded, filters));
     }
 
     @Override
     public void abort(CallContext context, String ref) {
-        run("abort", context, bounded -> proxy.abort(bounded, ref));
+        run("abort", context, (proxy, bounded) -> proxy.abort(bounded, ref));
     }
 
     @Override
     public ContentWriter writer(CallContext context, WriterRequest request) {
-        return new Writer(plugin.call("write", context, bounded -> proxy.writer(bounded, request)));
+        return new Writer(call("write", context, (proxy, bounded) -> proxy.writer(bounded, request)));
     }
 
     /** Does nothing: the connection belongs to {@link ProxyPlugins}. */

@@ -14,13 +14,9 @@ import java.util.Map;
 final class GuardedDiffer implements Applier, Comparer {
 
     private final ProxyPlugin plugin;
-    private final Applier applier;
-    private final Comparer comparer;
 
     GuardedDiffer(ProxyPlugin plugin) {
         this.plugin = plugin;
-        this.applier = plugin.connection().applier();
-        this.comparer = plugin.connection().comparer();
     }
 
     @Override
@@ -31,11 +27,16 @@ final class GuardedDiffer implements Applier, Comparer {
             Map<String, TypedValue> payloads,
             boolean syncFileSystem) {
         return plugin.call(
-                "apply", context, bounded -> applier.apply(bounded, layer, mounts, payloads, syncFileSystem));
+                "apply",
+                context,
+                (connection, bounded) -> connection.applier().apply(bounded, layer, mounts, payloads, syncFileSystem));
     }
 
     @Override
     public Descriptor compare(CallContext context, List<Mount> lower, List<Mount> upper, CompareOptions options) {
-        return plugin.call("diff", context, bounded -> comparer.compare(bounded, lower, upper, options));
+        return plugin.call(
+                "diff",
+                context,
+                (connection, bounded) -> connection.comparer().compare(bounded, lower, upper, options));
     }
 }

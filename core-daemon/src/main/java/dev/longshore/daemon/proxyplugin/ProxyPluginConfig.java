@@ -1,15 +1,19 @@
 package dev.longshore.daemon.proxyplugin;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.transport.grpc.PluginAddress;
+import dev.longshore.transport.grpc.TlsFiles;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A plugin as {@code [proxy_plugins.<id>]} has it.
  *
- * @param address of its socket
+ * @param address where it is reached
+ * @param tls for an address on another machine; empty if the operator wants none
  * @param platform e.g. {@code linux/amd64}; empty for this machine's
  * @param timeout the longest that one call may take; of content, one message of a stream
  * @param healthInterval between two questions whether it is well, while it is
@@ -18,7 +22,8 @@ import java.util.Map;
 public record ProxyPluginConfig(
         String id,
         Type type,
-        Path address,
+        PluginAddress address,
+        Optional<TlsFiles> tls,
         String platform,
         Map<String, String> exports,
         List<String> capabilities,
@@ -52,6 +57,11 @@ public record ProxyPluginConfig(
         /** For plugins whose configuration has none. */
         public Duration defaultTimeout() {
             return this == DIFF ? DEFAULT_DIFF_TIMEOUT : DEFAULT_TIMEOUT;
+        }
+
+        /** Of a plugin of this type, as containerd names plugins. */
+        public String uri(String id) {
+            return pluginType + "." + id;
         }
 
         /** The type in the table of plugins. */
@@ -89,12 +99,13 @@ public record ProxyPluginConfig(
         }
     }
 
-    /** A plugin of which nothing is said but where it is. */
-    public ProxyPluginConfig(String id, Type type, Path address) {
+    /** A plugin of this machine of which nothing is said but where it is. */
+    public ProxyPluginConfig(String id, Type type, Path socket) {
         this(
                 id,
                 type,
-                address,
+                new PluginAddress.Unix(socket),
+                Optional.empty(),
                 "",
                 Map.of(),
                 List.of(),
@@ -105,7 +116,7 @@ public record ProxyPluginConfig(
 
     /** Its type and id, as containerd names plugins. */
     public String uri() {
-        return type.pluginType() + "." + id;
+        return type.uri(id);
     }
 
     /** A message about the plugin, naming it. */

@@ -5,6 +5,8 @@ import dev.longshore.api.events.TaskExit;
 import dev.longshore.api.task.v3.CreateTaskRequest;
 import dev.longshore.api.task.v3.DeleteRequest;
 import dev.longshore.api.types.Mount;
+import dev.longshore.api.types.RuntimeInfo;
+import dev.longshore.api.types.RuntimeRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.errors.AlreadyExistsException;
@@ -13,8 +15,10 @@ import dev.longshore.sdk.errors.DeadlineExceededException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.event.Envelope;
 import dev.longshore.sdk.namespace.NamespaceId;
+import dev.longshore.sdk.typeurl.TypedValue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -327,6 +331,40 @@ public final class TaskRuntime implements AutoCloseable {
                     .addKeyValue("id", task.id())
                     .addKeyValue("err", e.getMessage())
                     .log("Shim did not shut down and may be left behind");
+        }
+    }
+
+    /**
+     * What the shim of a runtime says of itself.
+     *
+     * @param request a {@code containerd.types.RuntimeRequest}: the runtime's name or path, and its options
+     * @return a {@code containerd.types.RuntimeInfo}
+     * @throws InvalidArgumentException if there is no such request, or it names no runtime
+     * @throws UnimplementedException if the shim does not know the question
+     */
+    public TypedValue info(CallContext context, Optional<TypedValue> request) {
+        RuntimeRequest asked = request.map(TaskRuntime::runtimeRequest)
+                .orElseThrow(() -> new InvalidArgumentException(
+                        "which runtime is asked about must be in the options, a containerd.types.RuntimeRequest"));
+        RuntimeInfo info = starter.info(
+                binaries.resolve(asked.getRuntimePath()),
+                Optional.of(asked.getOptions())
+                        .filter(options -> !options.getTypeUrl().isEmpty())
+                        .map(options -> new TypedValue(
+                                options.getTypeUrl(), options.getValue().toByteArray())),
+                context.within(config.timeouts().start()).deadline());
+        return new TypedValue(info.getDescriptorForType().getFullName(), info.toByteArray());
+    }
+
+    private static RuntimeRequest runtimeRequest(TypedValue value) {
+        if (!value.typeName().equals(RuntimeRequest.getDescriptor().getFullName())) {
+            throw new InvalidArgumentException(
+                    "\"%s\" is no containerd.types.RuntimeRequest".formatted(value.typeUrl()));
+        }
+        try {
+            return RuntimeRequest.parseFrom(value.value());
+        } catch (InvalidProtocolBufferException e) {
+            throw new InvalidArgumentException("the containerd.types.RuntimeRequest cannot be read", e);
         }
     }
 

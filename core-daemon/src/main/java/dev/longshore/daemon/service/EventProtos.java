@@ -32,6 +32,7 @@ import dev.longshore.api.events.TaskOOM;
 import dev.longshore.api.events.TaskPaused;
 import dev.longshore.api.events.TaskResumed;
 import dev.longshore.api.events.TaskStart;
+import dev.longshore.api.longshore.events.v1.PluginState;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.event.Envelope;
 import dev.longshore.sdk.filter.Fields;
@@ -59,6 +60,7 @@ public final class EventProtos {
                     NamespaceCreate.getDefaultInstance(),
                     NamespaceDelete.getDefaultInstance(),
                     NamespaceUpdate.getDefaultInstance(),
+                    PluginState.getDefaultInstance(),
                     SandboxCreate.getDefaultInstance(),
                     SandboxExit.getDefaultInstance(),
                     SandboxStart.getDefaultInstance(),

@@ -1,6 +1,5 @@
 package dev.longshore.daemon.service;
 
-import com.google.protobuf.Any;
 import com.google.rpc.Status;
 import dev.longshore.api.services.introspection.v1.IntrospectionGrpc;
 import dev.longshore.api.services.introspection.v1.PluginInfoRequest;
@@ -42,7 +41,7 @@ public final class IntrospectionService extends IntrospectionGrpc.IntrospectionI
     public interface RuntimeInfo {
 
         /** The {@code containerd.types.RuntimeInfo} of the shim, packed. */
-        Any runtimeInfo(CallContext context, Optional<TypedValue> options);
+        TypedValue runtimeInfo(CallContext context, Optional<TypedValue> options);
     }
 
     public IntrospectionService(Supplier<List<Plugin>> plugins, ServerIdentity identity, RuntimeInfo runtimeInfo) {
@@ -88,8 +87,8 @@ public final class IntrospectionService extends IntrospectionGrpc.IntrospectionI
             PluginInfoResponse.Builder response =
                     PluginInfoResponse.newBuilder().setPlugin(proto(plugin));
             if (plugin.type().equals("io.containerd.runtime.v2")) {
-                response.setExtra(
-                        runtimeInfo.runtimeInfo(context, Types.typed(request.hasOptions(), request.getOptions())));
+                response.setExtra(Types.any(
+                        runtimeInfo.runtimeInfo(context, Types.typed(request.hasOptions(), request.getOptions()))));
             }
             return response.build();
         });

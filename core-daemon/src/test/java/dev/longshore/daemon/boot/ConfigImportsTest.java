@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.sdk.config.ConfigException;
+import dev.longshore.transport.grpc.PluginAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,7 +112,7 @@ class ConfigImportsTest {
         Config config = read();
         assertThat(config.proxyPlugins()).extracting(ProxyPluginConfig::id).containsExactly("kept", "replaced");
         ProxyPluginConfig replaced = config.proxyPlugins().get(1);
-        assertThat(replaced.address()).isEqualTo(Path.of("/after.sock"));
+        assertThat(replaced.address()).isEqualTo(new PluginAddress.Unix(Path.of("/after.sock")));
         assertThat(replaced.capabilities()).isEmpty();
         assertThat(replaced.timeout()).isEqualTo(ProxyPluginConfig.DEFAULT_TIMEOUT);
         assertThat(config.streamProcessors().get("a")).satisfies(processor -> {

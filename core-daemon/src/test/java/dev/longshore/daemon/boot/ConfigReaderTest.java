@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.sdk.config.ConfigException;
+import dev.longshore.transport.grpc.PluginAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -62,6 +63,9 @@ class ConfigReaderTest {
                 interval = "1m"
                 [proxy_plugins.stargz.exports]
                 root = "/x"
+                [proxy_plugins.other]
+                type = "diff"
+                address = "/run/other.sock"
                 [stream_processors."io.containerd.ocicrypt.decoder.v1.tar"]
                 accepts = ["a"]
                 returns = "b"
@@ -102,7 +106,7 @@ class ConfigReaderTest {
         assertThat(config.logLevel()).isEqualTo("debug");
         assertThat(config.timeouts()).containsEntry("io.containerd.timeout.task.state", Duration.ofSeconds(3));
         ProxyPluginConfig plugin = config.proxyPlugins().getFirst();
-        assertThat(plugin.address()).isEqualTo(Path.of("/run/stargz.sock"));
+        assertThat(plugin.address()).isEqualTo(new PluginAddress.Unix(Path.of("/run/stargz.sock")));
         assertThat(plugin.timeout()).isEqualTo(Duration.ofSeconds(5));
         assertThat(plugin.platform()).isEqualTo("linux/arm64");
         assertThat(plugin.healthInterval()).isEqualTo(Duration.ofMinutes(1));

@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  * A backend without files, for the faults that a real one cannot be made to show: it fails before or after it has done what
  * it was asked.
  */
-final class MapSnapshotter implements Snapshotter {
+public class MapSnapshotter implements Snapshotter {
 
     final ConcurrentMap<String, SnapshotInfo> snapshots = new ConcurrentHashMap<>();
 

@@ -15,6 +15,7 @@ import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.snapshot.SnapshotInfo;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.sdk.snapshot.Usage;
+import dev.longshore.transport.grpc.PluginAddress;
 import dev.longshore.transport.grpc.UnixServer;
 import dev.longshore.transport.grpc.UnixServer.SocketFile;
 import dev.longshore.transport.serve.Backend;
@@ -34,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -74,7 +76,8 @@ class ProxyPluginsIT {
         return new ProxyPluginConfig(
                 id,
                 ProxyPluginConfig.Type.SNAPSHOT,
-                socket(id),
+                new PluginAddress.Unix(socket(id)),
+                Optional.empty(),
                 "",
                 Map.of(),
                 List.of(),
@@ -84,7 +87,9 @@ class ProxyPluginsIT {
     }
 
     private ProxyPlugins plugins(ProxyPluginConfig... configs) {
-        return open(new ProxyPlugins(List.of(configs), Clock.systemUTC(), registry));
+        ProxyPlugins plugins = open(new ProxyPlugins(Clock.systemUTC(), registry));
+        List.of(configs).forEach(plugins::add);
+        return plugins;
     }
 
     private ProxyPlugins plugins(String... ids) {
@@ -142,7 +147,7 @@ class ProxyPluginsIT {
     @Test
     void aPluginThatComesLateIsUsedAtOnce() throws Exception {
         ProxyPlugins plugins = plugins("a");
-        awaitState(plugins, "a", PluginHealth.State.AWAY);
+        awaitState(plugins, "a", PluginHealth.State.UNREACHABLE);
         serve("a", new Answering());
         assertThat(usage(plugins, "a")).isEqualTo(USAGE);
         assertThat(health(plugins, "a").problem()).isEmpty();
@@ -171,25 +176,25 @@ class ProxyPluginsIT {
         serve("working", new Answering());
         ProxyPlugins plugins = plugins("hanging", "working");
 
-        awaitState(plugins, "hanging", PluginHealth.State.HUNG);
+        awaitState(plugins, "hanging", PluginHealth.State.UNREACHABLE);
         Duration refusal = time(() -> assertThatThrownBy(() -> usage(plugins, "hanging"))
                 .isInstanceOf(UnavailableException.class)
                 .hasMessageContaining("plugin hanging at " + socket("hanging"))
                 .hasMessageContaining("stopped to answer"));
         assertThat(refusal).isLessThan(Duration.ofMillis(500));
         assertThat(usage(plugins, "working")).isEqualTo(USAGE);
-        assertThat(health(plugins, "working").state()).isEqualTo(PluginHealth.State.SERVING);
+        assertThat(health(plugins, "working").state()).isEqualTo(PluginHealth.State.READY);
     }
 
     @Test
     void aPluginThatHungIsUsedAgainWhenItAnswers() throws Exception {
         ServerSocketChannel hanging = hang("a");
         ProxyPlugins plugins = plugins("a");
-        awaitState(plugins, "a", PluginHealth.State.HUNG);
+        awaitState(plugins, "a", PluginHealth.State.UNREACHABLE);
 
         hanging.close();
         serve("a", new Answering());
-        awaitState(plugins, "a", PluginHealth.State.SERVING);
+        awaitState(plugins, "a", PluginHealth.State.READY);
         assertThat(usage(plugins, "a")).isEqualTo(USAGE);
     }
 
@@ -208,6 +213,44 @@ class ProxyPluginsIT {
             assertThat(usage(plugins, "a")).isEqualTo(USAGE);
             hanging.get();
         }
+    }
+
+    @Test
+    void aPluginThatSeemsWellButLeavesCallsWithoutAnAnswerIsSparedThemUntilItGivesOne() throws Exception {
+        try (Answering stuck = new Answering()) {
+            serve("a", stuck);
+            ProxyPlugins plugins = plugins(config("a", Duration.ofMillis(300)));
+            for (int i = 0; i < CircuitBreaker.FAILURES; i++) {
+                assertThatThrownBy(() -> snapshotter(plugins, "a").remove(context(), "stuck"))
+                        .isInstanceOf(DeadlineExceededException.class);
+            }
+            assertThat(health(plugins, "a").state()).isEqualTo(PluginHealth.State.DEGRADED);
+            Duration refusal = time(() -> assertThatThrownBy(() -> usage(plugins, "a"))
+                    .isInstanceOf(UnavailableException.class)
+                    .hasMessageContaining("plugin a at")
+                    .hasMessageContaining("has left its last 5 calls without an answer"));
+            assertThat(refusal).isLessThan(Duration.ofMillis(250));
+            await().ignoreExceptionsInstanceOf(UnavailableException.class)
+                    .untilAsserted(() -> assertThat(usage(plugins, "a")).isEqualTo(USAGE));
+            assertThat(health(plugins, "a").state()).isEqualTo(PluginHealth.State.READY);
+        }
+    }
+
+    @Test
+    void whatWasWrongLastIsToldAfterwardsAndEachChangeIsTold() throws Exception {
+        ProxyPlugins plugins = open(new ProxyPlugins(Clock.systemUTC(), registry));
+        List<String> changes = new CopyOnWriteArrayList<>();
+        plugins.listen(change ->
+                changes.add(change.before().state() + ">" + change.now().state()));
+        plugins.add(config("a", Duration.ofSeconds(30)));
+        awaitState(plugins, "a", PluginHealth.State.UNREACHABLE);
+        serve("a", new Answering());
+        awaitState(plugins, "a", PluginHealth.State.READY);
+        assertThat(changes).containsExactly("STARTING>UNREACHABLE", "UNREACHABLE>READY");
+        assertThat(plugins.describe().getFirst().exports())
+                .containsEntry("state", "ready")
+                .hasEntrySatisfying("last_error", error -> assertThat(error).contains("its socket is not there"))
+                .doesNotContainKey("problem");
     }
 
     @Test
@@ -269,12 +312,22 @@ class ProxyPluginsIT {
         assertThatThrownBy(() -> snapshotter(plugins, "a").stat(context(), "nothing"))
                 .isInstanceOf(NotFoundException.class)
                 .hasMessage("snapshot nothing");
-        assertThat(registry.get("longshore.plugin.call")
+        assertThat(registry.get("longshore.plugin.calls")
                         .tags("plugin", "a", "method", "stat", "result", "NOT_FOUND")
+                        .counter()
+                        .count())
+                .isOne();
+        assertThat(registry.get("longshore.plugin.call")
+                        .tags("plugin", "a", "method", "stat")
                         .timer()
                         .count())
                 .isOne();
-        assertThat(registry.get("longshore.plugin.serving").gauge().value()).isOne();
+        assertThat(registry.get("longshore.plugin.state")
+                        .tags("plugin", "a", "state", "ready")
+                        .gauge()
+                        .value())
+                .isOne();
+        assertThat(registry.get("longshore.plugin.inflight").gauge().value()).isZero();
     }
 
     @Test
