@@ -57,7 +57,7 @@ class SuiteIT {
     @Test
     void suiteIsReadyWhenUpReturnsAndGoneWhenDownDoes() throws IOException {
         assertThat(suite("up").ok().out()).contains("address: " + root.resolve("run/longshore.sock"));
-        assertThat(longshore("plugins").ok().row("overlayfs")).contains("ok");
+        assertThat(longshore("plugins").ok().row("overlayfs")).contains("ready");
         Ran status = suite("status").ok();
         assertThat(status.row("longshored")[1]).isEqualTo("ready");
         assertThat(status.row("longshore-snapshotter-overlay")[1]).isEqualTo("ready");
