@@ -37,8 +37,16 @@ class CgroupTest {
                 "memory/n/c",
                 Map.of(
                         "memory.stat",
-                        "cache 4096\nrss 8192\npgpgin 5\npgfault 6\npgmajfault 1\nhierarchical_memory_limit 67108864\n"
-                                + "hierarchical_memsw_limit 9223372036854771712\ntotal_cache 4096\n",
+                        """
+                        cache 4096
+                        rss 8192
+                        pgpgin 5
+                        pgfault 6
+                        pgmajfault 1
+                        hierarchical_memory_limit 67108864
+                        hierarchical_memsw_limit 9223372036854771712
+                        total_cache 4096
+                        """,
                         "memory.usage_in_bytes",
                         "12288\n",
                         "memory.max_usage_in_bytes",

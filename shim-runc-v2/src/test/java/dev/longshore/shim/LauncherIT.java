@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -39,10 +40,11 @@ class LauncherIT {
     /** The socket of a start that named no folder; empty if there was none. */
     private String defaultFolder = "";
 
-    private record Ran(int exit, byte[] out, String err) {
+    /** @param out what it printed, a character for each byte */
+    private record Ran(int exit, String out, String err) {
 
-        String text() {
-            return new String(out, StandardCharsets.UTF_8);
+        BootstrapResult result() throws IOException {
+            return BootstrapResult.parseFrom(out.getBytes(StandardCharsets.ISO_8859_1));
         }
     }
 
@@ -100,7 +102,8 @@ class LauncherIT {
                     .redirectError(err.toFile())
                     .start();
             assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-            return new Ran(process.exitValue(), Files.readAllBytes(out), Files.readString(err));
+            return new Ran(
+                    process.exitValue(), Files.readString(out, StandardCharsets.ISO_8859_1), Files.readString(err));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);
@@ -126,7 +129,7 @@ class LauncherIT {
         Files.writeString(bundle.resolve("config.json"), config);
         Ran ran = start(params("c", sockets));
         assertThat(ran.exit()).as(ran.err()).isZero();
-        return BootstrapResult.parseFrom(ran.out()).getAddress();
+        return ran.result().getAddress();
     }
 
     private String address(String group) {
@@ -197,8 +200,7 @@ class LauncherIT {
                 running.add(threads.submit(() -> start(params("c", sockets))));
             }
             for (Future<Ran> one : running) {
-                assertThat(BootstrapResult.parseFrom(one.get().out()).getAddress())
-                        .isEqualTo(address("ns"));
+                assertThat(one.get().result().getAddress()).isEqualTo(address("ns"));
             }
         }
         await().atMost(Duration.ofMinutes(1)).until(() -> !starts().isEmpty());
@@ -240,12 +242,12 @@ class LauncherIT {
                 new byte[] {10, 100, 'c'},
                 new byte[] {9, 1, 2, 3},
                 new byte[1000]));
-        inputs.add(java.util.Arrays.copyOf(whole, 2));
+        inputs.add(Arrays.copyOf(whole, 2));
         for (byte[] input : inputs) {
             Ran ran = start(input);
             assertThat(ran.exit()).as(ran.err()).isZero();
-            assertThat(ran.text()).matches("unix:///run/containerd/s/[0-9a-f]{64}");
-            defaultFolder = ran.text().substring("unix://".length());
+            assertThat(ran.out()).matches("unix:///run/containerd/s/[0-9a-f]{64}");
+            defaultFolder = ran.out().substring("unix://".length());
         }
     }
 
@@ -271,7 +273,7 @@ class LauncherIT {
     void versionIsPrintedWithoutAJvm() throws IOException {
         for (String flag : List.of("-v", "--v")) {
             Ran ran = run(new byte[0], flag);
-            assertThat(ran.text()).startsWith("containerd-shim-runc-v2:\n").contains("Version:", "Revision:");
+            assertThat(ran.out()).startsWith("containerd-shim-runc-v2:\n").contains("Version:", "Revision:");
         }
         assertThat(starts()).isEmpty();
     }

@@ -3,6 +3,7 @@ package dev.longshore.shim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -50,9 +51,8 @@ class RuncTest {
         Files.write(log, new byte[] {(byte) 0xff, (byte) 0xfe, '\n'});
         Files.writeString(
                 log,
-                Files.readString(log, java.nio.charset.StandardCharsets.ISO_8859_1)
-                        + "{\"level\":\"error\",\"msg\":\"told\"}\n",
-                java.nio.charset.StandardCharsets.ISO_8859_1);
+                Files.readString(log, StandardCharsets.ISO_8859_1) + "{\"level\":\"error\",\"msg\":\"told\"}\n",
+                StandardCharsets.ISO_8859_1);
         assertThat(Runc.lastError(log)).isEqualTo("told");
     }
 
