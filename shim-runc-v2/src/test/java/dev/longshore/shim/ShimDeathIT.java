@@ -78,6 +78,9 @@ class ShimDeathIT {
         assertThat(task.create(folder.resolve("root"), terminal, stdio, Any.getDefaultInstance()))
                 .isPositive();
         assertThat(task.start("")).isPositive();
+        // What is on its way to the daemon dies with the shim.
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(events.namesOf(id)).contains("create", "start"));
         return task;
     }
 
