@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -73,8 +74,13 @@ final class IdleExit {
             Files.deleteIfExists(registry);
             Files.deleteIfExists(Path.of(socket + ".log"));
             Runtime.getRuntime().halt(0);
+        } catch (NoSuchFileException e) {
+            if (tasks.isEmpty()) { // the folder of the socket is gone, so nobody can come
+                Runtime.getRuntime().halt(0);
+            }
         } catch (IOException e) {
-            ShimLog.warn("cannot end: " + e.getMessage());
+            ShimLog.warn("cannot end, and tries again later: " + e.getMessage());
+            maybe();
         }
     }
 }
