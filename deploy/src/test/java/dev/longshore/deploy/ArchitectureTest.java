@@ -36,7 +36,8 @@ class ArchitectureTest {
                         "dev.longshore.daemon.boot",
                         "dev.longshore.overlay",
                         "dev.longshore.shim",
-                        "dev.longshore.cli");
+                        "dev.longshore.cli",
+                        "dev.longshore.examples.copy");
     }
 
     @Test
@@ -63,6 +64,17 @@ class ArchitectureTest {
                         "dev.longshore.overlay..",
                         "dev.longshore.cli..",
                         "dev.longshore.transport..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.longshore.examples..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.overlay..",
+                        "dev.longshore.shim..",
+                        "dev.longshore.cli..")
                 .check(classes);
         noClasses()
                 .that()
@@ -104,6 +116,7 @@ class ArchitectureTest {
         noClasses()
                 .that()
                 .resideOutsideOfPackages(
+                        "dev.longshore.testkit..",
                         "dev.longshore.transport..",
                         "dev.longshore.ttrpc..",
                         "dev.longshore.daemon.service..",
@@ -121,7 +134,10 @@ class ArchitectureTest {
         noClasses()
                 .that()
                 .resideOutsideOfPackages(
-                        "dev.longshore.transport..", "dev.longshore.daemon.service..", "dev.longshore.cli..")
+                        "dev.longshore.testkit..",
+                        "dev.longshore.transport..",
+                        "dev.longshore.daemon.service..",
+                        "dev.longshore.cli..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.grpc..", "io.netty..")
