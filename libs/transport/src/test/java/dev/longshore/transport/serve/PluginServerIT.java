@@ -2,6 +2,7 @@ package dev.longshore.transport.serve;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.longshore.sdk.context.CallContext;
@@ -10,6 +11,8 @@ import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.flag.Flags;
+import dev.longshore.sdk.namespace.NamespaceId;
+import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.transport.grpc.UnixChannels;
 import dev.longshore.transport.grpc.UnixServer.SocketFile;
 import dev.longshore.transport.proxy.PluginConnection;
@@ -28,6 +31,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -81,6 +86,36 @@ class PluginServerIT {
         }
         assertThat(store.closed.getCount()).isZero();
         assertThat(socket).doesNotExist();
+    }
+
+    @Test
+    void namespaceLeaseAndDeadlineReachTheBackend() throws Exception {
+        SlowDiffer differ = new SlowDiffer();
+        differ.goOn.countDown();
+        try (PluginServer server =
+                PluginServer.start(ServeOptions.of(socket), Backend.of(List.of(), List.of(differ)))) {
+            connection.comparer().compare(context().withLease("lease-1"), List.of(), List.of(), SlowDiffer.OPTIONS);
+
+            assertThat(differ.seen.get().namespace()).contains(new NamespaceId("default"));
+            assertThat(differ.seen.get().lease()).contains("lease-1");
+            assertThat(differ.seen.get().deadline().remaining()).isLessThanOrEqualTo(Duration.ofSeconds(30));
+        }
+    }
+
+    @Test
+    void aCallUnderWayFinishesWhenThePluginIsToldToEnd() throws Exception {
+        SlowDiffer differ = new SlowDiffer();
+        PluginServer server = PluginServer.start(ServeOptions.of(socket), Backend.of(List.of(), List.of(differ)));
+        CompletableFuture<Descriptor> call = CompletableFuture.supplyAsync(
+                () -> connection.comparer().compare(context(), List.of(), List.of(), SlowDiffer.OPTIONS));
+        assertThat(differ.called.await(30, TimeUnit.SECONDS)).isTrue();
+
+        Thread end = Thread.startVirtualThread(server::close);
+        await().until(() -> Files.notExists(socket));
+        differ.goOn.countDown();
+
+        assertThat(call.get(30, TimeUnit.SECONDS)).isEqualTo(SlowDiffer.LAYER);
+        end.join();
     }
 
     @Test
