@@ -1,22 +1,10 @@
 package dev.longshore.cli;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
-import dev.longshore.sdk.json.Json;
-import dev.longshore.testkit.verify.PluginType;
-import dev.longshore.testkit.verify.Sentence;
-import dev.longshore.testkit.verify.Sentence.Outcome;
-import dev.longshore.testkit.verify.Verification;
-import dev.longshore.testkit.verify.Verification.Verdict;
-import dev.longshore.testkit.verify.VerifyOptions;
 import dev.longshore.transport.grpc.SocketPath;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -50,8 +38,8 @@ final class PluginVerifyCommand implements Callable<Integer> {
             names = {"-t", "--type"},
             required = true,
             paramLabel = "TYPE",
-            description = "what it is: ${COMPLETION-CANDIDATES}, as in proxy_plugins")
-    private PluginType type = PluginType.SNAPSHOT;
+            description = "what it is, as in proxy_plugins: snapshot or content")
+    private String type = "snapshot";
 
     @Option(names = "--rebase", description = "it has the capability rebase: the parent may come with the commit")
     private boolean rebase;
@@ -101,18 +89,17 @@ final class PluginVerifyCommand implements Callable<Integer> {
         if (labels) {
             capabilities.add("labels");
         }
-        VerifyOptions options = new VerifyOptions(
-                type, socket(), name, capabilities, strict, Duration.ofSeconds(timeout), restart, only);
-        PrintWriter out = spec.commandLine().getOut();
-        Verdict verdict = Verification.run(options, sentence -> {
-            if (!connection.json()) {
-                out.println(sentence);
-                out.flush();
-            }
-        });
-        out.println(connection.json() ? Json.pretty(tree(options, verdict)) : summary(verdict));
-        out.flush();
-        return verdict.passed() ? 0 : 1;
+        return PluginReport.verify(
+                type,
+                socket(),
+                name,
+                capabilities,
+                strict,
+                Duration.ofSeconds(timeout),
+                restart,
+                only,
+                connection.json(),
+                spec.commandLine().getOut());
     }
 
     /** The daemon's own address is no answer: nobody verifies by accident what others work with. */
@@ -131,40 +118,5 @@ final class PluginVerifyCommand implements Callable<Integer> {
             }
         }
         throw new InvalidArgumentException("name the plugin's own socket with --address");
-    }
-
-    private static String summary(Verdict verdict) {
-        String counts = "%d passed, %d failed, %d skipped"
-                .formatted(verdict.count(Outcome.PASS), verdict.count(Outcome.FAIL), verdict.count(Outcome.SKIP));
-        return verdict.left().isEmpty()
-                ? counts
-                : "%s%n%d could not be removed; they are the plugin's now:%n  %s"
-                        .formatted(counts, verdict.left().size(), String.join("\n  ", verdict.left()));
-    }
-
-    private static Map<String, Object> tree(VerifyOptions options, Verdict verdict) {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("type", word(options.type()));
-        tree.put("address", options.socket().toString());
-        tree.put("passed", verdict.passed());
-        tree.put(
-                "sentences",
-                verdict.sentences().stream().map(PluginVerifyCommand::tree).toList());
-        tree.put("left", List.copyOf(verdict.left()));
-        return tree;
-    }
-
-    private static Map<String, Object> tree(Sentence sentence) {
-        Map<String, Object> tree = new LinkedHashMap<>();
-        tree.put("sentence", sentence.words());
-        tree.put("method", sentence.method());
-        tree.put("outcome", word(sentence.outcome()));
-        tree.put("detail", sentence.detail());
-        tree.put("seconds", sentence.seconds());
-        return tree;
-    }
-
-    private static String word(Enum<?> constant) {
-        return constant.name().toLowerCase(Locale.ROOT);
     }
 }
