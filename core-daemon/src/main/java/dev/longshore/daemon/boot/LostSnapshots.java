@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * Finds out, whenever a snapshotter comes or comes back, whether it still has what clients were given of it; after the loss
  * of its disk it has not. It is said in the log and in the plugin's state, and everything else goes on.
  */
-final class LostSnapshots {
+final class LostSnapshots implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LostSnapshots.class);
 
@@ -31,6 +31,9 @@ final class LostSnapshots {
     private final Snapshotters snapshotters;
     private final Set<String> busy = ConcurrentHashMap.newKeySet();
     private final Set<String> again = ConcurrentHashMap.newKeySet();
+
+    /** Set before the metadata is closed. */
+    private volatile boolean closed;
 
     /** What was last found, by snapshotter; only of those that lost something. */
     private final Map<String, SnapshotNames> found = new ConcurrentHashMap<>();
@@ -49,6 +52,9 @@ final class LostSnapshots {
 
     /** Looks, by a thread of its own; if one is at it, afterwards, since it may have looked too early. */
     private void lookFor(String snapshotter) {
+        if (closed) {
+            return;
+        }
         if (!busy.add(snapshotter)) {
             again.add(snapshotter);
             return;
@@ -104,5 +110,11 @@ final class LostSnapshots {
                     .addKeyValue("snapshots", lost.first())
                     .log("snapshots are gone");
         }
+    }
+
+    /** Looks no more. */
+    @Override
+    public void close() {
+        closed = true;
     }
 }

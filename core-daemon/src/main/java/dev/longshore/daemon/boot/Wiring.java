@@ -108,7 +108,7 @@ final class Wiring implements AutoCloseable {
         MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
         MetadataContentStore content = metadata.content(contentBackend, config.contentSharing());
         Snapshotters snapshotters = new Snapshotters(plugins, metadata, events);
-        LostSnapshots lost = new LostSnapshots(plugins, snapshotters);
+        LostSnapshots lost = closing.add(new LostSnapshots(plugins, snapshotters));
         plugins.listen(lost::pluginChanged);
         enabledPlugins(ProxyPluginConfig.Type.SNAPSHOT, ProxyPluginConfig.Type.DIFF, ProxyPluginConfig.Type.SANDBOX)
                 .forEach(plugins::add);
