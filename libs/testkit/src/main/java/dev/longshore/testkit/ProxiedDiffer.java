@@ -41,9 +41,7 @@ public final class ProxiedDiffer implements Applier, Comparer, AutoCloseable {
 
     public static ProxiedDiffer over(Applier applier, Comparer comparer) throws IOException {
         Path folder = Files.createTempDirectory("proxied");
-        List<Applier> appliers = List.of(applier);
-        List<Comparer> comparers = List.of(comparer);
-        DiffService service = new DiffService(() -> appliers, () -> comparers, false);
+        DiffService service = new DiffService(() -> List.of(applier), () -> List.of(comparer), false);
         return new ProxiedDiffer(
                 folder, UnixServer.start(SocketFile.privateTo(socket(folder)), List.of(service), List.of()));
     }
