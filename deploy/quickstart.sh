@@ -24,7 +24,7 @@ install_packages runc gcc libc6-dev busybox-static openssl
 need_maven
 
 say "Building"
-(cd "$top" && maven -q -DskipTests package)
+(cd "$top" && maven -q -Dmaven.test.skip=true package)
 home=$top/deploy/target/longshore
 echo "The distribution is $home"
 

@@ -41,7 +41,7 @@ if [ -z "$home" ]; then
     need_jdk
     install_packages gcc libc6-dev
     need_maven
-    (cd "$top" && maven -q -DskipTests package)
+    (cd "$top" && maven -q -Dmaven.test.skip=true package)
   fi
 fi
 home=$(cd -P "$home" && pwd)
