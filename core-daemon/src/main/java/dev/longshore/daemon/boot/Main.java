@@ -7,8 +7,10 @@ import dev.longshore.sdk.flag.Flags;
 import dev.longshore.sdk.flag.Flags.Parsed;
 import dev.longshore.sdk.flag.Flags.UsageException;
 import dev.longshore.sdk.log.Logging;
+import dev.longshore.sdk.signal.EndSignal;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import org.slf4j.LoggerFactory;
@@ -26,11 +28,13 @@ public final class Main {
 
     private static final Set<List<String>> PRINT = Set.of(List.of("config", "dump"), List.of("config", "migrate"));
 
+    /** To close everything in when told to end. */
+    private static final Duration STOPPING = Duration.ofSeconds(15);
+
     private Main() {}
 
     public static void main(String[] args) {
         try {
-            // No exit on the way out of serving: the JVM is ending then, and waits for this thread.
             run(FLAGS.parse(List.of(args)));
         } catch (UsageException e) {
             System.err.println("longshored: " + e.getMessage());
@@ -77,8 +81,9 @@ public final class Main {
         for (ConfigProblem warning : read.warnings()) {
             LoggerFactory.getLogger(Main.class).warn("configuration: {}", warning);
         }
-        try (Wiring wiring = new Wiring(read, source, System.getenv())) {
-            wiring.serveUntilTold();
+        try (EndSignal end = EndSignal.listen(STOPPING);
+                Wiring wiring = new Wiring(read, source, System.getenv())) {
+            wiring.serveUntilTold(end);
         }
     }
 }

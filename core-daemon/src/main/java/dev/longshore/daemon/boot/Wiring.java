@@ -30,6 +30,7 @@ import dev.longshore.daemon.service.TasksService;
 import dev.longshore.daemon.service.VersionService;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.signal.EndSignal;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.metrics.Metrics;
 import dev.longshore.transport.serve.ContentService;
@@ -43,7 +44,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,7 +64,6 @@ final class Wiring implements AutoCloseable {
     private final ConfigSource source;
     private final SystemdNotifier systemd;
     private final Closing closing = new Closing();
-    private final CountDownLatch stop = new CountDownLatch(1);
 
     /**
      * @param read what {@code source} says now
@@ -219,26 +218,13 @@ final class Wiring implements AutoCloseable {
     }
 
     /** Says that the daemon is ready, and returns when the process is told to end. */
-    void serveUntilTold() throws InterruptedException {
-        Thread main = Thread.currentThread();
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(
-                        () -> {
-                            stop.countDown();
-                            try {
-                                // The JVM halts when its hooks are done: let main close what is open.
-                                main.join(Duration.ofSeconds(15));
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "shutdown"));
+    void serveUntilTold(EndSignal end) throws InterruptedException {
         systemd.ready();
         log.atInfo()
                 .addKeyValue("address", config.grpc().address())
                 .addKeyValue("version", VERSION)
                 .log("daemon serves");
-        stop.await();
+        end.await();
         systemd.stopping();
     }
 

@@ -1,6 +1,7 @@
 package dev.longshore.transport.serve;
 
 import dev.longshore.sdk.linux.ListenSocket;
+import dev.longshore.sdk.signal.EndSignal;
 import dev.longshore.sdk.socket.SystemdNotifier;
 import dev.longshore.transport.grpc.Health;
 import dev.longshore.transport.grpc.InheritedSockets;
@@ -15,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -61,10 +61,12 @@ public final class PluginServer implements AutoCloseable {
      * if it cannot serve.
      */
     public static void serve(ServeOptions options, Backend... backends) throws IOException, InterruptedException {
-        try (PluginServer server = start(options, backends)) {
-            awaitSignal();
+        try (EndSignal end = EndSignal.listen(GRACE.plusSeconds(2))) {
+            try (PluginServer server = start(options, backends)) {
+                end.await();
+            }
+            log.atInfo().log("plugin stopped");
         }
-        log.atInfo().log("plugin stopped");
     }
 
     /** Starts to serve, and says so to systemd. Closing the answer closes the backends, in their order. */
@@ -116,24 +118,6 @@ public final class PluginServer implements AutoCloseable {
                 .addKeyValue("activated", inherited.isPresent())
                 .log("plugin serves");
         return server;
-    }
-
-    private static void awaitSignal() throws InterruptedException {
-        CountDownLatch told = new CountDownLatch(1);
-        Thread main = Thread.currentThread();
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(
-                        () -> {
-                            told.countDown();
-                            try {
-                                // The JVM halts when its hooks are done: let main finish first.
-                                main.join(GRACE.plusSeconds(2));
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "shutdown"));
-        told.await();
     }
 
     /** The port of the metrics; empty if there are none. */
