@@ -4,7 +4,7 @@
 # is not started by that), and leaves nothing else behind.
 #
 #   --rounds N      rounds of `ctr run` and of daemon starts (15); imports take a third of it, memory two
-#   --only LIST     some of: run,parallel,import,memory,start (all)
+#   --only LIST     some of: run,parallel,import,snapshots,memory,start (all)
 #   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
 #   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
 #
@@ -17,7 +17,7 @@ top=$(cd -P "$here/../.." && pwd)
 . "$top/deploy/prepare.sh"
 
 rounds=15
-only=run,parallel,import,memory,start
+only=run,parallel,import,snapshots,memory,start
 output=$top/docs/performance.md
 home=
 while [ $# -gt 0 ]; do
@@ -245,6 +245,35 @@ restart() { # SIDE: from the start of its program to the first answer
   answers "$1"
 }
 
+# Snapshots over sockets; the third side, d, is the snapshotter without the daemon. It is a second process of the same program on a root of
+# its own, since the daemon takes what it has not made for garbage.
+snapshot_seconds=75
+snapshots() {
+  local jars='' jar jdk plugin=$work/d.sock plugin_pid callers round side operation count rate p50 p99
+  mkdir "$work/d"
+  become l "$home/bin/longshore-snapshotter-overlay" --address "$plugin" --root "$work/d" </dev/null >>"$work/l/log/direct.log" 2>&1 &
+  plugin_pid=$!
+  until [ -S "$plugin" ]; do
+    kill -0 "$plugin_pid" || die "the snapshotter does not start: see $work/l/log/direct.log"
+    pause 0.01
+  done
+  for jar in $(cat "$home/lib/longshore.classpath"); do jars=$jars${jars:+:}$home/lib/$jar; done
+  read -r jdk <"$home/lib/jdk"
+  timeout 90 "$jdk/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m --enable-native-access=ALL-UNNAMED \
+    --sun-misc-unsafe-memory-access=allow -Dorg.slf4j.simpleLogger.defaultLogLevel=error "-Djava.library.path=$home/lib/native" -cp "$jars" "$here/SnapshotBench.java" \
+    $snapshot_seconds "$rounds" "c=daemon:${address[c]}" "l=daemon:${address[l]}" "d=plugin:$plugin" >"$work/snapshots"
+  kill "$plugin_pid"
+  wait "$plugin_pid" || true
+  while read -r callers round side operation count rate p50 p99; do
+    note "snap-$callers-$operation-rate-$side" "$rate"
+    note "snap-$callers-$operation-p50-$side" "$p50"
+    note "snap-$callers-$operation-p99-$side" "$p99"
+  done <"$work/snapshots"
+  for callers in 1 8 64; do
+    echo "snapshots, $callers callers, calls/s: containerd $(median "snap-$callers-all-rate-c"), Longshore $(median "snap-$callers-all-rate-l")" >&2
+  done
+}
+
 # Measures an action by turns: A B A B, then B A B A, so that neither always follows the other.
 turns() { # NAME COUNT BEFORE ACTION ARGUMENTS...
   local name=$1 count=$2 before=$3 round side from to from_cpu to_cpu
@@ -311,6 +340,10 @@ if wants import; then
   forget c && forget l
   rm -rf "$work/big"
 fi
+if wants snapshots; then
+  say "Snapshots: Prepare, Mounts, Commit, Remove"
+  snapshots
+fi
 if wants memory; then
   say "Memory"
   for round in 1 2; do
@@ -370,6 +403,68 @@ cell() { # LIST: min / median / max
   read -r min middle max < <(spread "$1")
   echo "$min / **$middle** / $max"
 }
+# Sets verdict, and remembers what was missed, where more is better.
+judge_least() { # WHAT RATIO LIMIT
+  if awk -v r="$2" -v l="$3" 'BEGIN { exit !(r >= l) }'; then
+    verdict="at least $3: reached"
+  else
+    verdict="at least $3: **missed**"
+    missed+=("$1: $(awk -v r="$2" -v l="$3" 'BEGIN { printf "%.0f", (1 - r / l) * 100 }') % below its target")
+  fi
+}
+# The median of the differences of pairs, in ms of microseconds.
+difference() { # LIST LIST
+  # shellcheck disable=SC2086
+  paste <(printf '%s\n' ${values[$1]}) <(printf '%s\n' ${values[$2]}) | awk '{ printf "%.1f\n", $1 - $2 }' | sort -n \
+    | awk '{ v[NR] = $1 } END { printf "%.2f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000 }'
+}
+snapshot_tables() {
+  local callers operation who rate p50 p99 cells verdict
+  echo
+  echo "| snapshots | calls/s: containerd / Longshore | ratio | p50, ms | ratio | p99, ms | ratio | target |"
+  echo "| --- | --- | --- | --- | --- | --- | --- | --- |"
+  for callers in 1 8 64; do
+    who="$callers callers"
+    [ $callers != 1 ] || who="1 caller"
+    for operation in all prepare mounts commit remove; do
+      local name=snap-$callers-$operation
+      rate=$(ratio "$name-rate-l" "$name-rate-c")
+      p99=$(ratio "$name-p99-l" "$name-p99-c")
+      verdict=-
+      if [ $operation = all ]; then
+        judge_least "calls a second, $who" "$rate" 1.0
+        cells="$(median "$name-rate-c" | cut -d. -f1) / $(median "$name-rate-l" | cut -d. -f1) | $rate"
+      else
+        [ $callers != 8 ] || judge "p99 of $operation, $who" "$p99" 1.0
+        cells="- | -"
+      fi
+      p50=$(ratio "$name-p50-l" "$name-p50-c")
+      echo "| $who, $operation | $cells | $(milliseconds "$name-p50-c") / $(milliseconds "$name-p50-l") | $p50 | $(milliseconds "$name-p99-c") / $(milliseconds "$name-p99-l") | $p99 | $verdict |"
+    done
+  done
+  echo
+  echo "| the same through the daemon and without it, ms | p50: direct / through | p99: direct / through | p99, difference | target |"
+  echo "| --- | --- | --- | --- | --- |"
+  for callers in 1 8; do
+    who="$callers callers"
+    [ $callers != 1 ] || who="1 caller"
+    for operation in prepare mounts commit; do
+      local name=snap-$callers-$operation added
+      added=$(difference "$name-p99-l" "$name-p99-d")
+      verdict=-
+      if [ $callers-$operation = 1-mounts ]; then
+        if awk -v d="$added" 'BEGIN { exit !(d <= 0.3) }'; then
+          verdict="at most 0.3: reached"
+        else
+          verdict="at most 0.3: **missed**"
+          missed+=("what the hop adds to the p99 of mounts: $added ms, of 0.3 ms")
+        fi
+      fi
+      echo "| $who, $operation | $(milliseconds "$name-p50-d") / $(milliseconds "$name-p50-l") | $(milliseconds "$name-p99-d") / $(milliseconds "$name-p99-l") | $added | $verdict |"
+    done
+  done
+}
+milliseconds() { awk -v us="$(median "$1")" 'BEGIN { printf "%.2f", us / 1000 }'; }
 row() { # TITLE NAME LIMIT
   local wall cpu_ratio verdict=-
   wall=$(ratio "$2-l" "$2-c")
@@ -382,10 +477,12 @@ table() {
 Taken on $(date -u +%Y-%m-%d) by \`deploy/bench/run.sh\`: $(nproc) processors ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), Linux $(uname -r), $(. /etc/os-release && echo "$PRETTY_NAME"),
 JDK $(sed -n 's/^JAVA_RUNTIME_VERSION="\(.*\)"/\1/p' "$(cat "$home/lib/jdk")/release"), $(containerd --version | awk '{ print "containerd " $3 }') without its CRI plugin, $(runc --version | head -n 1), revision $(git -C "$top" rev-parse --short HEAD 2>/dev/null || echo unknown).
 Load average before and after: $load_before; $load_after.
-
-| | containerd: min / median / max | Longshore: min / median / max | ratio | CPU: containerd / Longshore | ratio | target |
-| --- | --- | --- | --- | --- | --- | --- |
 END
+  if wants run || wants parallel || wants import || wants start; then
+    echo
+    echo "| | containerd: min / median / max | Longshore: min / median / max | ratio | CPU: containerd / Longshore | ratio | target |"
+    echo "| --- | --- | --- | --- | --- | --- | --- |"
+  fi
   if wants run; then row '`ctr run --rm … true`, ms' run 1.0; fi
   if wants parallel; then row 'four of them at once, ms for all' parallel 1.0; fi
   if wants import; then
@@ -396,6 +493,7 @@ END
     row 'daemon start to first answer, ms' start -
     echo "| start of the whole suite, \`longshore-suite up\`, ms | - | $(cell suite-l) | - | - | - | - |"
   fi
+  if wants snapshots; then snapshot_tables; fi
   if wants memory; then
     echo
     echo "| memory, MiB | containerd: PSS (alone), processes | Longshore: PSS (alone), processes | ratio (alone) | target |"
