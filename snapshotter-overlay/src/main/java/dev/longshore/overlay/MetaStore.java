@@ -72,12 +72,12 @@ final class MetaStore implements AutoCloseable {
             FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent
             """;
 
-    private final Connection writer;
-    private final Connection reader;
+    private final Session writer;
+    private final Session reader;
     private final ReentrantLock writing = new ReentrantLock();
     private final ReentrantLock reading = new ReentrantLock();
 
-    private MetaStore(Connection writer, Connection reader) {
+    private MetaStore(Session writer, Session reader) {
         this.writer = writer;
         this.reader = reader;
     }
@@ -112,7 +112,7 @@ final class MetaStore implements AutoCloseable {
             Connection writer = connect(file);
             try {
                 migrate(writer, file);
-                return new MetaStore(writer, connect(file));
+                return new MetaStore(new Session(writer), new Session(connect(file)));
             } catch (SQLException | RuntimeException e) {
                 writer.close();
                 throw e;
@@ -154,11 +154,11 @@ final class MetaStore implements AutoCloseable {
 
     /** @throws NotFoundException if there is none of that key or name */
     Row get(String key) {
-        return read("reading snapshot " + key, connection -> require(connection, key));
+        return read("reading snapshot " + key, session -> require(session, key));
     }
 
     Optional<Row> find(String key) {
-        return read("reading snapshot " + key, connection -> select(connection, key));
+        return read("reading snapshot " + key, session -> select(session, key));
     }
 
     /**
@@ -167,21 +167,20 @@ final class MetaStore implements AutoCloseable {
      * @throws NotFoundException if there is none of that key or name
      */
     Chain chain(String key) {
-        return read("reading snapshot " + key, connection -> {
-            Row row = require(connection, key);
+        return read("reading snapshot " + key, session -> {
+            Row row = require(session, key);
             List<Long> parents = new ArrayList<>();
-            try (PreparedStatement statement = connection.prepareStatement("""
+            PreparedStatement statement = session.statement("""
                     WITH RECURSIVE chain (id, depth) AS (
                       SELECT parent, 0 FROM snapshots WHERE id = ?
                       UNION ALL
                       SELECT s.parent, depth + 1 FROM snapshots s JOIN chain ON s.id = chain.id)
                     SELECT id FROM chain WHERE id IS NOT NULL ORDER BY depth
-                    """)) {
-                statement.setLong(1, row.id());
-                try (ResultSet rows = statement.executeQuery()) {
-                    while (rows.next()) {
-                        parents.add(rows.getLong(1));
-                    }
+                    """);
+            statement.setLong(1, row.id());
+            try (ResultSet rows = statement.executeQuery()) {
+                while (rows.next()) {
+                    parents.add(rows.getLong(1));
                 }
             }
             return new Chain(row, parents);
@@ -196,30 +195,29 @@ final class MetaStore implements AutoCloseable {
      * @throws InvalidArgumentException if the parent is not committed
      */
     void create(long id, SnapshotInfo info) {
-        write("storing snapshot " + info.name(), connection -> {
+        write("storing snapshot " + info.name(), session -> {
             Optional<Row> parent = info.parent().isEmpty()
                     ? Optional.empty()
-                    : Optional.of(committed(connection, info.parent(), info.name()));
-            refuseTaken(connection, info.name());
-            try (PreparedStatement statement = connection.prepareStatement(
-                    "INSERT INTO snapshots (id, name, kind, parent, created, updated) VALUES (?, ?, ?, ?, ?, ?)")) {
-                statement.setLong(1, id);
-                statement.setString(2, info.name());
-                statement.setString(3, info.kind().name());
-                if (parent.isPresent()) {
-                    statement.setLong(4, parent.get().id());
-                }
-                statement.setLong(5, nanos(info.created()));
-                statement.setLong(6, nanos(info.updated()));
-                statement.executeUpdate();
+                    : Optional.of(committed(session, info.parent(), info.name()));
+            refuseTaken(session, info.name());
+            PreparedStatement statement = session.statement(
+                    "INSERT INTO snapshots (id, name, kind, parent, created, updated) VALUES (?, ?, ?, ?, ?, ?)");
+            statement.setLong(1, id);
+            statement.setString(2, info.name());
+            statement.setString(3, info.kind().name());
+            if (parent.isPresent()) {
+                statement.setLong(4, parent.get().id());
             }
-            insertLabels(connection, id, info.labels());
+            statement.setLong(5, nanos(info.created()));
+            statement.setLong(6, nanos(info.updated()));
+            statement.executeUpdate();
+            insertLabels(session, id, info.labels());
             return id;
         });
     }
 
-    private static Row committed(Connection connection, String parent, String key) throws SQLException {
-        Row row = select(connection, parent)
+    private static Row committed(Session session, String parent, String key) throws SQLException {
+        Row row = select(session, parent)
                 .orElseThrow(() -> new NotFoundException("parent %s of snapshot %s".formatted(parent, key)));
         if (row.info().kind() != Kind.COMMITTED) {
             throw new InvalidArgumentException("parent %s of snapshot %s is not a committed snapshot but %s"
@@ -228,8 +226,8 @@ final class MetaStore implements AutoCloseable {
         return row;
     }
 
-    private static void refuseTaken(Connection connection, String name) throws SQLException {
-        Optional<Row> taken = select(connection, name);
+    private static void refuseTaken(Session session, String name) throws SQLException {
+        Optional<Row> taken = select(session, name);
         if (taken.isPresent()) {
             throw new AlreadyExistsException("snapshot " + name);
         }
@@ -246,53 +244,50 @@ final class MetaStore implements AutoCloseable {
      */
     void commit(
             String name, String key, Optional<String> parent, Map<String, String> labels, Usage usage, Instant now) {
-        write("committing snapshot " + key, connection -> {
-            refuseTaken(connection, name);
-            Row row = requireActive(connection, key);
+        write("committing snapshot " + key, session -> {
+            refuseTaken(session, name);
+            Row row = requireActive(session, key);
             String current = row.info().parent();
             if (parent.isPresent() && !current.isEmpty() && !current.equals(parent.get())) {
                 throw new InvalidArgumentException("snapshot %s was prepared on parent %s and cannot be committed on %s"
                         .formatted(key, current, parent.get()));
             }
             if (parent.isPresent() && current.isEmpty()) {
-                rebase(connection, row.id(), key, parent.get());
+                rebase(session, row.id(), key, parent.get());
             }
-            try (PreparedStatement statement = connection.prepareStatement(
-                    "UPDATE snapshots SET name = ?, kind = 'COMMITTED', created = ?, updated = ?, inodes = ?, size = ? WHERE id = ?")) {
-                statement.setString(1, name);
-                statement.setLong(2, nanos(now));
-                statement.setLong(3, nanos(now));
-                statement.setLong(4, usage.inodes());
-                statement.setLong(5, usage.size());
-                statement.setLong(6, row.id());
-                statement.executeUpdate();
-            }
-            replaceLabels(connection, row.id(), labels);
+            PreparedStatement statement = session.statement(
+                    "UPDATE snapshots SET name = ?, kind = 'COMMITTED', created = ?, updated = ?, inodes = ?, size = ? WHERE id = ?");
+            statement.setString(1, name);
+            statement.setLong(2, nanos(now));
+            statement.setLong(3, nanos(now));
+            statement.setLong(4, usage.inodes());
+            statement.setLong(5, usage.size());
+            statement.setLong(6, row.id());
+            statement.executeUpdate();
+            replaceLabels(session, row.id(), labels);
             return row.id();
         });
     }
 
-    private static void rebase(Connection connection, long id, String key, String parent) throws SQLException {
-        Row row = select(connection, parent)
+    private static void rebase(Session session, long id, String key, String parent) throws SQLException {
+        Row row = select(session, parent)
                 .orElseThrow(() -> new NotFoundException("parent %s of snapshot %s".formatted(parent, key)));
         if (row.info().kind() != Kind.COMMITTED) {
             throw new FailedPreconditionException("parent %s of snapshot %s is not committed".formatted(parent, key));
         }
-        try (PreparedStatement statement =
-                connection.prepareStatement("UPDATE snapshots SET parent = ? WHERE id = ?")) {
-            statement.setLong(1, row.id());
-            statement.setLong(2, id);
-            statement.executeUpdate();
-        }
+        PreparedStatement statement = session.statement("UPDATE snapshots SET parent = ? WHERE id = ?");
+        statement.setLong(1, row.id());
+        statement.setLong(2, id);
+        statement.executeUpdate();
     }
 
     /** The active snapshot {@code key}, for a look before {@link #commit}. */
     Row active(String key) {
-        return read("reading snapshot " + key, connection -> requireActive(connection, key));
+        return read("reading snapshot " + key, session -> requireActive(session, key));
     }
 
-    private static Row requireActive(Connection connection, String key) throws SQLException {
-        Row row = require(connection, key);
+    private static Row requireActive(Session session, String key) throws SQLException {
+        Row row = require(session, key);
         if (row.info().kind() != Kind.ACTIVE) {
             throw new FailedPreconditionException(
                     "snapshot %s is not active but %s".formatted(key, row.info().kind()));
@@ -308,22 +303,19 @@ final class MetaStore implements AutoCloseable {
      * @throws FailedPreconditionException if it is the parent of another
      */
     long remove(String key) {
-        return write("removing snapshot " + key, connection -> {
-            Row row = require(connection, key);
-            try (PreparedStatement statement =
-                    connection.prepareStatement("SELECT name FROM snapshots WHERE parent = ? LIMIT 1")) {
-                statement.setLong(1, row.id());
-                try (ResultSet child = statement.executeQuery()) {
-                    if (child.next()) {
-                        throw new FailedPreconditionException(
-                                "cannot remove snapshot %s: it has a child, %s".formatted(key, child.getString(1)));
-                    }
+        return write("removing snapshot " + key, session -> {
+            Row row = require(session, key);
+            PreparedStatement children = session.statement("SELECT name FROM snapshots WHERE parent = ? LIMIT 1");
+            children.setLong(1, row.id());
+            try (ResultSet child = children.executeQuery()) {
+                if (child.next()) {
+                    throw new FailedPreconditionException(
+                            "cannot remove snapshot %s: it has a child, %s".formatted(key, child.getString(1)));
                 }
             }
-            try (PreparedStatement statement = connection.prepareStatement("DELETE FROM snapshots WHERE id = ?")) {
-                statement.setLong(1, row.id());
-                statement.executeUpdate();
-            }
+            PreparedStatement statement = session.statement("DELETE FROM snapshots WHERE id = ?");
+            statement.setLong(1, row.id());
+            statement.executeUpdate();
             return row.id();
         });
     }
@@ -335,16 +327,14 @@ final class MetaStore implements AutoCloseable {
      * @throws NotFoundException if there is none of that key or name
      */
     Row relabel(String key, UnaryOperator<Map<String, String>> change, Instant now) {
-        return write("updating snapshot " + key, connection -> {
-            Row row = require(connection, key);
-            replaceLabels(connection, row.id(), change.apply(row.info().labels()));
-            try (PreparedStatement statement =
-                    connection.prepareStatement("UPDATE snapshots SET updated = ? WHERE id = ?")) {
-                statement.setLong(1, nanos(now));
-                statement.setLong(2, row.id());
-                statement.executeUpdate();
-            }
-            return require(connection, key);
+        return write("updating snapshot " + key, session -> {
+            Row row = require(session, key);
+            replaceLabels(session, row.id(), change.apply(row.info().labels()));
+            PreparedStatement statement = session.statement("UPDATE snapshots SET updated = ? WHERE id = ?");
+            statement.setLong(1, nanos(now));
+            statement.setLong(2, row.id());
+            statement.executeUpdate();
+            return require(session, key);
         });
     }
 
@@ -354,30 +344,27 @@ final class MetaStore implements AutoCloseable {
      * @param after the id of the last one of the page before; 0 for the first page
      */
     List<Row> page(long after) {
-        return read("listing snapshots", connection -> {
+        return read("listing snapshots", session -> {
             Map<Long, Map<String, String>> labels = new HashMap<>();
-            try (PreparedStatement statement = connection.prepareStatement("""
+            PreparedStatement labeled = session.statement("""
                     SELECT snapshot, key, value FROM labels WHERE snapshot IN
                       (SELECT id FROM snapshots WHERE id > ? ORDER BY id LIMIT ?)
-                    """)) {
-                statement.setLong(1, after);
-                statement.setInt(2, PAGE);
-                try (ResultSet rows = statement.executeQuery()) {
-                    while (rows.next()) {
-                        labels.computeIfAbsent(rows.getLong(1), id -> new HashMap<>())
-                                .put(rows.getString(2), rows.getString(3));
-                    }
+                    """);
+            labeled.setLong(1, after);
+            labeled.setInt(2, PAGE);
+            try (ResultSet rows = labeled.executeQuery()) {
+                while (rows.next()) {
+                    labels.computeIfAbsent(rows.getLong(1), id -> new HashMap<>())
+                            .put(rows.getString(2), rows.getString(3));
                 }
             }
             List<Row> page = new ArrayList<>();
-            try (PreparedStatement statement =
-                    connection.prepareStatement(SELECT + "WHERE s.id > ? ORDER BY s.id LIMIT ?")) {
-                statement.setLong(1, after);
-                statement.setInt(2, PAGE);
-                try (ResultSet rows = statement.executeQuery()) {
-                    while (rows.next()) {
-                        page.add(row(rows, labels.getOrDefault(rows.getLong(1), Map.of())));
-                    }
+            PreparedStatement statement = session.statement(SELECT + "WHERE s.id > ? ORDER BY s.id LIMIT ?");
+            statement.setLong(1, after);
+            statement.setInt(2, PAGE);
+            try (ResultSet rows = statement.executeQuery()) {
+                while (rows.next()) {
+                    page.add(row(rows, labels.getOrDefault(rows.getLong(1), Map.of())));
                 }
             }
             return page;
@@ -386,10 +373,9 @@ final class MetaStore implements AutoCloseable {
 
     /** Ids of all snapshots. */
     Set<Long> ids() {
-        return read("listing snapshots", connection -> {
+        return read("listing snapshots", session -> {
             Set<Long> ids = new HashSet<>();
-            try (Statement statement = connection.createStatement();
-                    ResultSet rows = statement.executeQuery("SELECT id FROM snapshots")) {
+            try (ResultSet rows = session.statement("SELECT id FROM snapshots").executeQuery()) {
                 while (rows.next()) {
                     ids.add(rows.getLong(1));
                 }
@@ -400,25 +386,23 @@ final class MetaStore implements AutoCloseable {
 
     /** The highest id that any snapshot ever had; 0 if there was none. */
     long highestId() {
-        return read("reading the highest id", connection -> {
-            try (Statement statement = connection.createStatement();
-                    ResultSet row =
-                            statement.executeQuery("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'")) {
+        return read("reading the highest id", session -> {
+            try (ResultSet row = session.statement("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'")
+                    .executeQuery()) {
                 return row.next() ? row.getLong(1) : 0L;
             }
         });
     }
 
-    private static Row require(Connection connection, String key) throws SQLException {
-        return select(connection, key).orElseThrow(() -> new NotFoundException("snapshot " + key));
+    private static Row require(Session session, String key) throws SQLException {
+        return select(session, key).orElseThrow(() -> new NotFoundException("snapshot " + key));
     }
 
-    private static Optional<Row> select(Connection connection, String key) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(SELECT + "WHERE s.name = ?")) {
-            statement.setString(1, key);
-            try (ResultSet rows = statement.executeQuery()) {
-                return rows.next() ? Optional.of(row(rows, labels(connection, rows.getLong(1)))) : Optional.empty();
-            }
+    private static Optional<Row> select(Session session, String key) throws SQLException {
+        PreparedStatement statement = session.statement(SELECT + "WHERE s.name = ?");
+        statement.setString(1, key);
+        try (ResultSet rows = statement.executeQuery()) {
+            return rows.next() ? Optional.of(row(rows, labels(session, rows.getLong(1)))) : Optional.empty();
         }
     }
 
@@ -436,38 +420,33 @@ final class MetaStore implements AutoCloseable {
                 new Usage(rows.getLong(7), rows.getLong(8)));
     }
 
-    private static Map<String, String> labels(Connection connection, long id) throws SQLException {
-        try (PreparedStatement statement =
-                connection.prepareStatement("SELECT key, value FROM labels WHERE snapshot = ?")) {
-            statement.setLong(1, id);
-            Map<String, String> labels = new HashMap<>();
-            try (ResultSet rows = statement.executeQuery()) {
-                while (rows.next()) {
-                    labels.put(rows.getString(1), rows.getString(2));
-                }
+    private static Map<String, String> labels(Session session, long id) throws SQLException {
+        PreparedStatement statement = session.statement("SELECT key, value FROM labels WHERE snapshot = ?");
+        statement.setLong(1, id);
+        Map<String, String> labels = new HashMap<>();
+        try (ResultSet rows = statement.executeQuery()) {
+            while (rows.next()) {
+                labels.put(rows.getString(1), rows.getString(2));
             }
-            return labels;
         }
+        return labels;
     }
 
-    private static void replaceLabels(Connection connection, long id, Map<String, String> labels) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement("DELETE FROM labels WHERE snapshot = ?")) {
-            statement.setLong(1, id);
-            statement.executeUpdate();
-        }
-        insertLabels(connection, id, labels);
+    private static void replaceLabels(Session session, long id, Map<String, String> labels) throws SQLException {
+        PreparedStatement statement = session.statement("DELETE FROM labels WHERE snapshot = ?");
+        statement.setLong(1, id);
+        statement.executeUpdate();
+        insertLabels(session, id, labels);
     }
 
-    private static void insertLabels(Connection connection, long id, Map<String, String> labels) throws SQLException {
-        try (PreparedStatement statement =
-                connection.prepareStatement("INSERT INTO labels (snapshot, key, value) VALUES (?, ?, ?)")) {
-            for (Map.Entry<String, String> label : labels.entrySet()) {
-                if (!label.getValue().isEmpty()) {
-                    statement.setLong(1, id);
-                    statement.setString(2, label.getKey());
-                    statement.setString(3, label.getValue());
-                    statement.executeUpdate();
-                }
+    private static void insertLabels(Session session, long id, Map<String, String> labels) throws SQLException {
+        PreparedStatement statement = session.statement("INSERT INTO labels (snapshot, key, value) VALUES (?, ?, ?)");
+        for (Map.Entry<String, String> label : labels.entrySet()) {
+            if (!label.getValue().isEmpty()) {
+                statement.setLong(1, id);
+                statement.setString(2, label.getKey());
+                statement.setString(3, label.getValue());
+                statement.executeUpdate();
             }
         }
     }
@@ -482,7 +461,7 @@ final class MetaStore implements AutoCloseable {
 
     @FunctionalInterface
     private interface Work<T> {
-        T run(Connection connection) throws SQLException;
+        T run(Session session) throws SQLException;
     }
 
     private <T> T read(String what, Work<T> work) {
@@ -490,6 +469,7 @@ final class MetaStore implements AutoCloseable {
         try {
             return work.run(reader);
         } catch (SQLException e) {
+            reader.forget(e);
             throw classify(what, e);
         } finally {
             reading.unlock();
@@ -499,14 +479,14 @@ final class MetaStore implements AutoCloseable {
     private <T> T write(String what, Work<T> work) {
         writing.lock();
         try {
-            execute("BEGIN IMMEDIATE");
+            writer.execute("BEGIN IMMEDIATE");
             try {
                 T result = work.run(writer);
-                execute("COMMIT");
+                writer.execute("COMMIT");
                 return result;
             } catch (SQLException | RuntimeException e) {
                 try {
-                    execute("ROLLBACK");
+                    writer.execute("ROLLBACK");
                 } catch (SQLException rollback) {
                     // SQLite has rolled back by itself after some errors.
                     e.addSuppressed(rollback);
@@ -514,15 +494,10 @@ final class MetaStore implements AutoCloseable {
                 throw e;
             }
         } catch (SQLException e) {
+            writer.forget(e);
             throw classify(what, e);
         } finally {
             writing.unlock();
-        }
-    }
-
-    private void execute(String sql) throws SQLException {
-        try (Statement statement = writer.createStatement()) {
-            statement.execute(sql);
         }
     }
 
@@ -554,6 +529,55 @@ final class MetaStore implements AutoCloseable {
         } finally {
             reading.unlock();
             writing.unlock();
+        }
+    }
+
+    /**
+     * A connection, and the statements that were prepared on it: to parse one takes longer than most of them run. For one thread at a
+     * time.
+     */
+    private static final class Session implements AutoCloseable {
+
+        private final Connection connection;
+
+        /** By their SQL: what this file has, and no more. */
+        private final Map<String, PreparedStatement> statements = new HashMap<>();
+
+        Session(Connection connection) {
+            this.connection = connection;
+        }
+
+        /** The statement, without arguments. It is ready for another use when its rows are closed. */
+        PreparedStatement statement(String sql) throws SQLException {
+            PreparedStatement statement = statements.get(sql);
+            if (statement == null) {
+                statement = connection.prepareStatement(sql);
+                statements.put(sql, statement);
+            }
+            statement.clearParameters();
+            return statement;
+        }
+
+        /** Runs a statement that has no arguments and answers nothing. */
+        void execute(String sql) throws SQLException {
+            statement(sql).execute();
+        }
+
+        /** After an error, of which a statement may have kept something. */
+        void forget(SQLException cause) {
+            for (PreparedStatement statement : statements.values()) {
+                try {
+                    statement.close();
+                } catch (SQLException e) {
+                    cause.addSuppressed(e);
+                }
+            }
+            statements.clear();
+        }
+
+        @Override
+        public void close() throws SQLException {
+            connection.close();
         }
     }
 }
