@@ -82,11 +82,15 @@ public final class GarbageCollector implements AutoCloseable {
     public void written(boolean leftGarbage) {
         lock.lock();
         try {
+            boolean wasDue = due();
             mutations++;
             if (leftGarbage) {
                 deletions++;
             }
-            changed.signalAll();
+            // There are many writes: nobody is woken for one that changes nothing.
+            if (due() && !wasDue) {
+                changed.signalAll();
+            }
         } finally {
             lock.unlock();
         }

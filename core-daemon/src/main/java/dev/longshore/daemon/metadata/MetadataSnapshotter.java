@@ -194,7 +194,7 @@ public final class MetadataSnapshotter implements Snapshotter {
             throw e;
         }
         database.write(tx -> {
-            rows.put(tx, row.ready());
+            rows.markReady(tx, row);
             return true;
         });
         return mounts;
@@ -355,7 +355,7 @@ public final class MetadataSnapshotter implements Snapshotter {
             if (source.isPresent()) {
                 rows.delete(tx, source.get());
             }
-            rows.put(tx, committed.ready());
+            rows.markReady(tx, committed);
             LeaseStore.replace(
                     tx,
                     namespace,

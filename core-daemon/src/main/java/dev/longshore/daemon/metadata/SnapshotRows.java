@@ -99,6 +99,18 @@ final class SnapshotRows {
                 row.updated());
     }
 
+    /** Says that the backend has it. */
+    void markReady(Tx tx, SnapshotRow row) throws SQLException {
+        SnapshotRow ready = row.ready();
+        tx.update(
+                "UPDATE snapshot SET state = ?, source = ? WHERE namespace = ? AND snapshotter = ? AND name = ?",
+                text(ready.state()),
+                ready.source(),
+                row.namespace(),
+                snapshotter,
+                row.name());
+    }
+
     void delete(Tx tx, SnapshotRow row) throws SQLException {
         tx.update(
                 "DELETE FROM snapshot WHERE namespace = ? AND snapshotter = ? AND name = ?",
