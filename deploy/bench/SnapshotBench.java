@@ -52,7 +52,7 @@ public final class SnapshotBench implements AutoCloseable {
     private static final int MAX_CHANNELS = 4;
     private static final int CALL_SECONDS = 20;
 
-    /** With fewer the 99th percentile of a turn is its worst call. */
+    /** Of all callers in a turn: enough for a 99th percentile that is not the worst call. */
     private static final int MIN_CYCLES = 300;
 
     private static final int CYCLES_OF_A_CALLER = 15;

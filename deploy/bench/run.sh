@@ -261,7 +261,8 @@ snapshots() {
   read -r jdk <"$home/lib/jdk"
   timeout 90 "$jdk/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m --enable-native-access=ALL-UNNAMED \
     --sun-misc-unsafe-memory-access=allow -Dorg.slf4j.simpleLogger.defaultLogLevel=error "-Djava.library.path=$home/lib/native" -cp "$jars" "$here/SnapshotBench.java" \
-    $snapshot_seconds "$rounds" "c=daemon:${address[c]}" "l=daemon:${address[l]}" "d=plugin:$plugin" >"$work/snapshots"
+    $snapshot_seconds "$rounds" "c=daemon:${address[c]}" "l=daemon:${address[l]}" "d=plugin:$plugin" >"$work/snapshots" \
+    || die "snapshots could not be measured, or took more than 90 s"
   kill "$plugin_pid"
   wait "$plugin_pid" || true
   while read -r callers round side operation count rate p50 p99; do
