@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -34,18 +35,10 @@ class ExamplePluginIT {
         assumeFalse("containerd".equals(System.getProperty("longshore.peer")), "is declared to Longshore's daemon");
         folder = temporary;
         socket = folder.resolve("copy.sock");
-        plugin = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "--sun-misc-unsafe-memory-access=allow",
-                        "-XX:+UseSerialGC",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        "dev.longshore.examples.copy.Main",
-                        "--address",
-                        socket.toString(),
-                        "--root",
-                        folder.resolve("root").toString())
+        List<String> command = new ArrayList<>(TestPlugin.copyProgram());
+        command.addAll(List.of(
+                "--address", socket.toString(), "--root", folder.resolve("root").toString()));
+        plugin = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("log").toFile())
                 .start();

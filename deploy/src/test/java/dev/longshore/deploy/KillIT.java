@@ -48,26 +48,8 @@ class KillIT {
         suite.ctr("run", "-d", BUSYBOX, id, "sh", "-c", script).ok();
     }
 
-    /** One that ends with {@code code} when it is sent SIGTERM, and counts meanwhile. */
-    private void counter(String id, int code) {
-        shell(id, "trap 'exit %d' TERM; while true; do echo >>/count; sleep 0.05; done".formatted(code));
-        await().atMost(Programs.PATIENCE).until(() -> count(id) > 0);
-    }
-
-    private int count(String id) {
-        return Integer.parseInt(
-                exec(id, "sh", "-c", "wc -l </count").ok().lines().getFirst());
-    }
-
-    private Ran exec(String id, String... command) {
-        List<String> arguments = new java.util.ArrayList<>(
-                List.of("tasks", "exec", "--exec-id", "e" + Long.toHexString(System.nanoTime()), id));
-        arguments.addAll(List.of(command));
-        return suite.ctr(arguments.toArray(String[]::new));
-    }
-
-    private String status(String id) {
-        return suite.ctr("tasks", "ls").ok().row(id)[2];
+    private Counter counter(String id, int code) {
+        return Counter.start(suite, "overlayfs", BUSYBOX, id, code);
     }
 
     private long pidOf(String id) {
@@ -88,27 +70,11 @@ class KillIT {
         await().atMost(Programs.PATIENCE).until(() -> !process.isAlive());
     }
 
-    /** The container runs, takes orders, and ends with its own code. */
-    private void livesAndEndsWith(String id, int code) {
-        await().atMost(Programs.PATIENCE).until(() -> status(id).equals("RUNNING"));
-        int before = count(id);
-        await().atMost(Programs.PATIENCE).until(() -> count(id) > before);
-        suite.ctr("tasks", "kill", "-s", "SIGTERM", id).ok();
-        stopsWith(id, code);
-    }
-
-    private void stopsWith(String id, int code) {
-        await().atMost(Programs.PATIENCE).until(() -> status(id).equals("STOPPED"));
-        assertThat(suite.ctr("tasks", "delete", id).err())
-                .as("what the deletion of %s says of its exit", id)
-                .contains("exit code " + code);
-    }
-
     @Test
     void killedDaemonFindsItsContainersAgain() {
-        counter("runs-on", 7);
+        Counter runsOn = counter("runs-on", 7);
         shell("ends-meanwhile", "sleep 1; exit 9");
-        counter("paused", 8);
+        Counter paused = counter("paused", 8);
         suite.ctr("tasks", "pause", "paused").ok();
         long pid = pidOf("runs-on");
 
@@ -118,47 +84,47 @@ class KillIT {
         suite.start();
 
         assertThat(pidOf("runs-on")).isEqualTo(pid);
-        stopsWith("ends-meanwhile", 9);
-        assertThat(status("paused")).isEqualTo("PAUSED");
+        Counter.stopsWith(suite, "ends-meanwhile", 9);
+        assertThat(suite.status("paused")).isEqualTo("PAUSED");
         suite.ctr("tasks", "resume", "paused").ok();
-        livesAndEndsWith("paused", 8);
-        livesAndEndsWith("runs-on", 7);
+        paused.livesAndEnds();
+        runsOn.livesAndEnds();
     }
 
     @Test
     void killedShimIsReplacedAndItsContainersEndWithTheirOwnCodes() throws IOException {
-        counter("first", 7);
-        counter("second", 8);
+        Counter first = counter("first", 7);
+        Counter second = counter("second", 8);
         long pid = pidOf("first");
         long shim = parentOf(pid);
         assertThat(parentOf(pidOf("second"))).as("one shim has both containers").isEqualTo(shim);
 
         kill(shim);
 
-        livesAndEndsWith("first", 7);
-        livesAndEndsWith("second", 8);
+        first.livesAndEnds();
+        second.livesAndEnds();
     }
 
     @Test
     void killedSnapshotterIsMissedByNobodyButItsOwnCallers() {
-        counter("runs-on", 7);
+        Counter runsOn = counter("runs-on", 7);
         List<String> snapshots = suite.ctr("snapshots", "ls").ok().lines();
 
         suite.kill("longshore-snapshotter-overlay");
-        assertThat(status("runs-on")).isEqualTo("RUNNING");
-        exec("runs-on", "true").ok();
+        assertThat(suite.status("runs-on")).isEqualTo("RUNNING");
+        suite.exec("runs-on", "true").ok();
         suite.ctr("images", "ls").ok().row(BUSYBOX);
         suite.ctr("run", "--rm", BUSYBOX, "needs-it", "true").failedWith("overlayfs");
         suite.start();
 
         suite.ctr("run", "--rm", BUSYBOX, "has-it", "true").ok();
         assertThat(suite.ctr("snapshots", "ls").ok().lines()).containsAll(snapshots);
-        livesAndEndsWith("runs-on", 7);
+        runsOn.livesAndEnds();
     }
 
     @Test
     void allOfThemKilledAtOnceLoseNothing() throws IOException {
-        counter("survivor", 7);
+        Counter survivor = counter("survivor", 7);
         suite.ctr("images", "tag", "--force", BUSYBOX, "docker.io/library/tagged:1")
                 .ok();
         suite.ctr("images", "label", "docker.io/library/tagged:1", "kept=yes").ok();
@@ -177,7 +143,7 @@ class KillIT {
         suite.ctr("snapshots", "rm", "prepared").ok();
         suite.ctr("leases", "delete", "lease-kept").ok();
         suite.ctr("images", "rm", "docker.io/library/tagged:1").ok();
-        livesAndEndsWith("survivor", 7);
+        survivor.livesAndEnds();
     }
 
     /** The daemon is killed while a client makes one thing after another: what it was told is there. */

@@ -11,7 +11,6 @@ import dev.longshore.api.services.introspection.v1.PluginInfoRequest;
 import dev.longshore.api.types.RuntimeInfo;
 import dev.longshore.api.types.RuntimeRequest;
 import dev.longshore.sdk.context.CallContext;
-import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.DeadlineExceededException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnavailableException;
@@ -20,12 +19,9 @@ import dev.longshore.transport.grpc.CallContexts;
 import dev.longshore.transport.grpc.UnixChannels;
 import dev.longshore.transport.proxy.ProxySnapshotter;
 import io.grpc.ManagedChannel;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +44,7 @@ class PluginLifeIT {
     private Suite suite;
     private UnixChannels channels;
     private ManagedChannel channel;
-    private Running second;
+    private TestPlugin second;
 
     @BeforeEach
     void up() throws Exception {
@@ -67,10 +63,10 @@ class PluginLifeIT {
                         "sleep",
                         "600")
                 .ok();
-        second = startSecond();
-        Files.createDirectory(suite.root().resolve("conf.d"));
-        declare("second", suite.root().resolve("run/second.sock"));
-        await().atMost(Duration.ofSeconds(10)).until(() -> state("second").equals("ready"));
+        second = TestPlugin.overlay(suite, "second");
+        second.start();
+        second.declare(TIMEOUT);
+        await().atMost(Duration.ofSeconds(10)).until(() -> second.state().equals("ready"));
     }
 
     @AfterEach
@@ -91,63 +87,12 @@ class PluginLifeIT {
         }
     }
 
-    private Running startSecond() {
-        return Running.start(List.of(
-                Suite.distribution()
-                        .resolve("bin/longshore-snapshotter-overlay")
-                        .toString(),
-                "--address",
-                suite.root().resolve("run/second.sock").toString(),
-                "--root",
-                secondRoot().toString()));
-    }
-
-    private Path secondRoot() {
-        return suite.root().resolve("lib/second");
-    }
-
-    private Path file(String name) {
-        return suite.root().resolve("conf.d/" + name + ".toml");
-    }
-
-    /** Puts the file in place as a whole. */
-    private void declare(String name, Path socket) throws IOException {
-        Path whole = Files.writeString(
-                suite.root().resolve(name + ".new"), """
-                [proxy_plugins.%s]
-                type = "snapshot"
-                address = "%s"
-                timeout = "%ds"
-                """.formatted(name, socket, TIMEOUT.toSeconds()));
-        Files.move(whole, file(name));
-    }
-
-    private Ran longshore(String... arguments) {
-        List<String> command = new ArrayList<>(List.of(
-                Suite.distribution().resolve("bin/longshore").toString(),
-                "--address",
-                suite.address().toString()));
-        command.addAll(List.of(arguments));
-        return Programs.run(command);
-    }
-
-    /** The state of a plugin, or what its being away from the list is. */
-    private String state(String plugin) {
-        List<String[]> rows = longshore("plugins").rows(plugin);
-        return rows.isEmpty() ? "not there" : rows.getFirst()[2];
-    }
-
     private Snapshotter snapshotter(String name) {
         return new ProxySnapshotter(channel, name);
     }
 
     private static CallContext context() {
         return CallContext.of("default", Duration.ofSeconds(30));
-    }
-
-    private void signal(String signal) {
-        Programs.run(List.of("kill", "-" + signal, String.valueOf(second.pid())))
-                .ok();
     }
 
     private static Duration time(Runnable call) {
@@ -165,41 +110,32 @@ class PluginLifeIT {
         return times[times.length / 2];
     }
 
-    /** How long it takes until the plugin is used again. */
-    private Duration untilUsed(String key) {
-        Snapshotter used = snapshotter("second");
-        return time(() -> await().pollInterval(Duration.ofMillis(10))
-                .atMost(Duration.ofSeconds(20))
-                .ignoreExceptionsInstanceOf(ContainerdException.class)
-                .until(() -> !used.mounts(context(), key).isEmpty()));
-    }
-
     @Test
     void aFrozenPluginHarmsNobodyElseAndIsUsedWithinASecondOfItsRecovery(TestReporter reporter) {
         snapshotter("second").prepare(context(), "k", "", Map.of());
         Duration before = median();
 
-        signal("STOP");
+        second.signal("STOP");
         Duration failed =
                 time(() -> assertThatThrownBy(() -> snapshotter("second").mounts(context(), "k"))
                         .isInstanceOfAny(DeadlineExceededException.class, UnavailableException.class)
-                        .hasMessageContaining("plugin second at " + suite.root().resolve("run/second.sock")));
+                        .hasMessageContaining("plugin second at " + second.socket()));
         assertThat(failed).isLessThan(TIMEOUT.plusMillis(500));
         Duration beside = median();
         assertThat(beside)
                 .as("before: %s", before)
                 .isLessThan(before.multipliedBy(2).plusMillis(5));
 
-        await().atMost(Duration.ofSeconds(20)).until(() -> state("second").equals("unreachable"));
-        assertThat(longshore("plugins").exitedWith(1).out()).contains("stopped to answer");
+        await().atMost(Duration.ofSeconds(20)).until(() -> second.state().equals("unreachable"));
+        assertThat(suite.longshore("plugins").exitedWith(1).out()).contains("stopped to answer");
         Duration refused =
                 time(() -> assertThatThrownBy(() -> snapshotter("second").mounts(context(), "k"))
                         .isInstanceOf(UnavailableException.class)
                         .hasMessageContaining("stopped to answer"));
         assertThat(refused).isLessThan(Duration.ofMillis(500));
 
-        signal("CONT");
-        Duration back = untilUsed("k");
+        second.signal("CONT");
+        Duration back = second.untilUsed(channel, "k");
         reporter.publishEntry(Map.of(
                 "a call of another plugin before", before.toString(),
                 "a call of another plugin meanwhile", beside.toString(),
@@ -212,21 +148,12 @@ class PluginLifeIT {
     @Test
     void aPluginThatIsKilledIsUsedWithinASecondOfItsReturn(TestReporter reporter) {
         snapshotter("second").prepare(context(), "k", "", Map.of());
-        signal("KILL");
-        second.awaitExit();
-        await().until(() -> state("second").equals("unreachable"));
+        second.end("KILL");
+        await().until(() -> second.state().equals("unreachable"));
         assertThatThrownBy(() -> snapshotter("second").mounts(context(), "k")).isInstanceOf(UnavailableException.class);
-        try {
-            Files.delete(suite.root().resolve("run/second.sock"));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        second.close();
-        second = startSecond();
-        await().atMost(Programs.PATIENCE)
-                .pollInterval(Duration.ofMillis(5))
-                .until(() -> Files.exists(suite.root().resolve("run/second.sock")));
-        Duration back = untilUsed("k");
+        second.start();
+        second.awaitListening();
+        Duration back = second.untilUsed(channel, "k");
         reporter.publishEntry("used again after a restart within", back.toString());
         assertThat(back).isLessThan(BACK_WITHIN);
     }
@@ -234,13 +161,11 @@ class PluginLifeIT {
     @Test
     void aPluginThatComesBackWithoutItsDiskIsDegradedAndUsed() throws Exception {
         snapshotter("second").prepare(context(), "was-here", "", Map.of());
-        second.terminate();
-        second.awaitExit();
-        second.close();
-        Programs.run(List.of("rm", "-rf", secondRoot().toString())).ok();
-        second = startSecond();
-        await().atMost(Duration.ofSeconds(30)).until(() -> state("second").equals("degraded"));
-        assertThat(longshore("plugins").ok().out()).contains("no longer has 1 snapshot: default/was-here");
+        second.end("TERM");
+        Suite.delete(second.root());
+        second.start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> second.state().equals("degraded"));
+        assertThat(suite.longshore("plugins").ok().out()).contains("no longer has 1 snapshot: default/was-here");
         assertThat(Files.readString(suite.root().resolve("log/longshored.log")))
                 .contains("snapshots are gone")
                 .contains("default/was-here");
@@ -254,38 +179,39 @@ class PluginLifeIT {
         snapshotter("second").prepare(context(), "k", "", Map.of());
 
         // Removal of one that holds snapshots.
-        Files.delete(file("second"));
-        assertThat(longshore("plugins", "reload").exitedWith(1).out())
+        second.undeclare();
+        assertThat(suite.longshore("plugins", "reload").exitedWith(1).out())
                 .contains("io.containerd.snapshotter.v1.second", "refused", "1 snapshot: default/k");
-        assertThat(longshore("plugins").ok().out()).contains("removal refused: it holds 1 snapshot: default/k");
+        assertThat(suite.longshore("plugins").ok().out()).contains("removal refused: it holds 1 snapshot: default/k");
         assertThat(snapshotter("second").mounts(context(), "k")).isNotEmpty();
         snapshotter("second").remove(context(), "k");
-        assertThat(longshore("plugins", "reload").ok().out()).contains("removed");
+        assertThat(suite.longshore("plugins", "reload").ok().out()).contains("removed");
         assertThatThrownBy(() -> snapshotter("second").mounts(context(), "k"))
                 .isInstanceOf(NotFoundException.class)
                 .hasMessageContaining("not configured");
 
         // A broken file.
-        Files.writeString(file("broken"), "[proxy_plugins.x]\ntype = \"snapshots\"\naddress = \"/x.sock\"\n");
-        assertThat(longshore("plugins", "reload").exitedWith(1).err())
-                .contains(file("broken") + ":2:1")
+        Path broken = suite.root().resolve("conf.d/broken.toml");
+        Files.writeString(broken, "[proxy_plugins.x]\ntype = \"snapshots\"\naddress = \"/x.sock\"\n");
+        assertThat(suite.longshore("plugins", "reload").exitedWith(1).err())
+                .contains(broken + ":2:1")
                 .contains("unknown proxy plugin type");
-        Files.delete(file("broken"));
+        Files.delete(broken);
 
         // SIGHUP, which also reads the file that is not watched.
         Path config = suite.root().resolve("config.toml");
-        Files.writeString(
-                config, Files.readString(config) + """
+        Files.writeString(config, Files.readString(config) + """
 
                 [proxy_plugins.third]
                   type = "snapshot"
                   address = "%s"
                 [debug]
                   level = "debug"
-                """.formatted(suite.root().resolve("run/second.sock")));
+                """.formatted(second.socket()));
         Programs.run(List.of("kill", "-HUP", String.valueOf(daemon))).ok();
-        await().atMost(Duration.ofSeconds(20)).until(() -> state("third").equals("ready"));
-        assertThat(longshore("plugins", "reload").ok().out())
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> suite.pluginState("third").equals("ready"));
+        assertThat(suite.longshore("plugins", "reload").ok().out())
                 .contains("No plugin has changed.", "debug has changed: restart the daemon for it");
         assertThat(suite.pid("longshored")).isEqualTo(daemon);
         assertThat(ProcessHandle.of(daemon)).get().matches(ProcessHandle::isAlive);

@@ -136,6 +136,33 @@ final class Suite implements AutoCloseable {
         return command;
     }
 
+    /** Runs the client {@code longshore} on this suite. */
+    Ran longshore(String... arguments) {
+        List<String> command = new ArrayList<>(
+                List.of(distribution().resolve("bin/longshore").toString(), "--address", address.toString()));
+        command.addAll(List.of(arguments));
+        return Programs.run(command);
+    }
+
+    /** The state of a plugin as {@code longshore plugins} has it. */
+    String pluginState(String name) {
+        List<String[]> rows = longshore("plugins").rows(name);
+        return rows.isEmpty() ? "not there" : rows.getFirst()[2];
+    }
+
+    /** Runs a command in a container that runs. */
+    Ran exec(String id, String... command) {
+        List<String> arguments =
+                new ArrayList<>(List.of("tasks", "exec", "--exec-id", "e" + Long.toHexString(System.nanoTime()), id));
+        arguments.addAll(List.of(command));
+        return ctr(arguments.toArray(String[]::new));
+    }
+
+    /** What {@code ctr tasks ls} says of a container, e.g. {@code RUNNING}. */
+    String status(String id) {
+        return ctr("tasks", "ls").ok().row(id)[2];
+    }
+
     /** Imports the busybox image as {@code name}. */
     void importBusybox(String name) {
         ctr("images", "import", TestImage.busybox(name).toString()).ok();
