@@ -41,6 +41,8 @@ final class Shims {
      * @throws UnavailableException if nobody listens
      */
     ShimClient connect(Bundle bundle, ShimLink link, BootstrapAnswer answer, Deadline deadline) {
+        // First: of a shim that is dead it must be known whether another can take over.
+        link.replaceable(answer.reattaches());
         AtomicReference<ShimClient> connected = new AtomicReference<>();
         ShimConnection connection = connector.connect(bundle, answer, deadline, () -> {
             ShimClient shim = connected.get();
@@ -51,7 +53,6 @@ final class Shims {
         });
         ShimClient shim = new ShimClient(bundle, connection, answer.version());
         connected.set(shim);
-        link.replaceable(answer.reattaches());
         return shim;
     }
 
