@@ -173,6 +173,26 @@ final class PluginProbe implements AutoCloseable {
                 .orElseGet(() -> new UnavailableException(message)));
     }
 
+    /**
+     * To be told when the connection has ended. Who takes the next one, however soon, may be another process with another store: it is
+     * gone for a moment, so that its return is seen.
+     *
+     * @return whether there is a need to know of the next time
+     */
+    boolean connectionLost() {
+        lock.lock();
+        try {
+            if (closed) {
+                return false;
+            }
+            unreachable("it has ended the connection, and may be restarting", Optional.empty());
+        } finally {
+            lock.unlock();
+        }
+        var _ = start();
+        return true;
+    }
+
     /** What is found out from now on is told nobody. */
     @Override
     public void close() {

@@ -103,12 +103,10 @@ final class ProxyPlugin implements AutoCloseable {
 
     private Link link(ProxyPluginConfig config) {
         PluginConnection connection = connections.acquire(config);
+        PluginProbe probe = new PluginProbe(config, connection, status, timer);
+        connection.onLoss(probe::connectionLost);
         return new Link(
-                config,
-                connection,
-                new PluginProbe(config, connection, status, timer),
-                new Semaphore(config.maxInflight()),
-                new CircuitBreaker(System::nanoTime));
+                config, connection, probe, new Semaphore(config.maxInflight()), new CircuitBreaker(System::nanoTime));
     }
 
     private static UnavailableException unknown(ProxyPluginConfig config) {

@@ -285,6 +285,20 @@ class ProxyPluginsIT {
         assertThat(between.get()).isEqualTo(USAGE);
     }
 
+    /** Sooner than it would be asked how it is: its store may be another one all the same. */
+    @Test
+    void aPluginThatRestartsInAMomentIsSeenToArriveAgain() throws Exception {
+        PluginServer first = serve("a", new Answering());
+        ProxyPlugins plugins = open(new ProxyPlugins(Clock.systemUTC(), registry));
+        AtomicInteger arrivals = new AtomicInteger();
+        plugins.listen(change -> arrivals.addAndGet(change.isArrival() ? 1 : 0));
+        plugins.add(config("a", Duration.ofSeconds(30)));
+        await().atMost(Duration.ofSeconds(20)).until(() -> arrivals.get() == 1);
+        first.close();
+        serve("a", new Answering());
+        await().atMost(Duration.ofSeconds(5)).until(() -> arrivals.get() == 2);
+    }
+
     @Test
     void callsBeyondTheLimitAreRefusedWithoutWaiting() throws Exception {
         try (Answering stuck = new Answering();

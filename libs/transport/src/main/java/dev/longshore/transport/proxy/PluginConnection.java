@@ -26,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** The connection to a plugin. It is made when it is first used, and again whenever it has to. */
 public final class PluginConnection implements AutoCloseable {
@@ -69,6 +70,25 @@ public final class PluginConnection implements AutoCloseable {
     /** Whether there is a connection now, over which a call can go. */
     public boolean isReady() {
         return channel.getState(false) == ConnectivityState.READY;
+    }
+
+    /**
+     * Has {@code lost} run whenever the connection ends other than by {@link #retire} or {@link #close}, by a thread that it must not
+     * keep. Another one may be made by then.
+     *
+     * @param lost tells whether it is to be run the next time, too
+     */
+    public void onLoss(BooleanSupplier lost) {
+        ConnectivityState state = channel.getState(false);
+        if (state == ConnectivityState.SHUTDOWN) {
+            return;
+        }
+        channel.notifyWhenStateChanged(state, () -> {
+            boolean ended = state == ConnectivityState.READY && !channel.isShutdown();
+            if (!ended || lost.getAsBoolean()) {
+                onLoss(lost);
+            }
+        });
     }
 
     /**
