@@ -223,6 +223,8 @@ class ShimDeathIT {
             typing.write('\n');
             await().atMost(PATIENCE).untilAsserted(() -> assertThat(log).hasContent("one\ntwo"));
             ShimTask again = startAgain(task);
+            // Until it answers nobody holds the process, and how that ends could not be known.
+            assertThat(again.state("").getPid()).isPositive();
             typing.write('\n');
             assertThat(again.await("").getExitStatus()).isZero();
             assertThat(again.delete("").getExitStatus()).isZero();

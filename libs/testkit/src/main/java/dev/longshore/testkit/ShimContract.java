@@ -660,12 +660,14 @@ public abstract class ShimContract {
         ShimTask task = run("echo one; echo two >&2", new Stdio("", uri, uri));
         assertThat(task.await("").getExitStatus()).isZero();
         assertThat(task.delete("").getExitStatus()).isZero();
-        assertThat(log)
-                .content()
-                .startsWith("before\n")
-                .contains("one\n")
-                .contains("two\n")
-                .hasSize(15);
+        // containerd's shim copies, and does not wait for the copy of the second stream.
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(log)
+                        .content()
+                        .startsWith("before\n")
+                        .contains("one\n")
+                        .contains("two\n")
+                        .hasSize(15));
     }
 
     @Test
