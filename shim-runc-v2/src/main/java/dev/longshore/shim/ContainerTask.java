@@ -164,6 +164,8 @@ final class ContainerTask {
         init.make(runc, host, bundle, id, call, flags, status -> ended(init, status));
         observe();
         if (!options.isRunc()) {
+            // One that is just starting another program cannot be told yet: it is found when it has ended.
+            host.exits().expectOrphans();
             HelperProcesses.watch(bundle.path(), init.pid(), host.exits());
         }
     }

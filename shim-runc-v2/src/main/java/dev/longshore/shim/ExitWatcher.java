@@ -28,8 +28,8 @@ final class ExitWatcher implements AutoCloseable {
 
     private static final long REAPED_ELSEWHERE_NANOS = 10_000_000;
 
-    /** Between looks for orphans. */
-    private static final Duration ORPHANS_PERIOD = Duration.ofSeconds(10);
+    /** Between looks for orphans. Less than the ten seconds that {@code runsc delete} waits for its own to be gone. */
+    private static final Duration ORPHANS_PERIOD = Duration.ofSeconds(2);
 
     private final Epoll epoll;
     private final Map<Integer, Watch> watches = new ConcurrentHashMap<>();
