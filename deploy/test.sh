@@ -9,8 +9,8 @@ need_debian_root
 say "Looking for what is needed"
 need_jdk
 # containerd and Docker are there for their programs; their services are not started. Debian 13 has Docker's client in a package of its
-# own, and not every release has runsc.
-find_known_packages docker-cli runsc
+# own, and not every release has runsc and criu.
+find_known_packages docker-cli runsc criu
 # shellcheck disable=SC2086
 install_packages runc gcc libc6-dev busybox-static containerd docker.io crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl attr util-linux bsdutils procps iproute2 curl xz-utils $known
 # No test is skipped for one of these: what was to install it is broken then.
