@@ -44,7 +44,7 @@ class CtrImagesIT {
         String[] row = suite.ctr("images", "ls").ok().row(BUSYBOX);
         assertThat(row[1]).isEqualTo("application/vnd.oci.image.manifest.v1+json");
         assertThat(row[2]).startsWith("sha256:");
-        assertThat(String.join(" ", row)).contains("linux/").contains("KiB");
+        assertThat(String.join(" ", row)).contains("linux/").containsPattern("[KM]iB");
     }
 
     @Test

@@ -261,8 +261,13 @@ class TtrpcIT {
                             .toByteArray();
                     send(raw, 99, Frame.RESPONSE, 0, answer);
                     send(raw, request.stream(), (byte) 7, 0, new byte[3]);
-                    send(raw, request.stream(), Frame.RESPONSE, 0, answer);
-                    send(raw, request.stream(), Frame.RESPONSE, 0, answer);
+                    // Both in one write: the client may leave as soon as it has the first.
+                    write(
+                            raw,
+                            ByteBuffer.allocate(2 * (Frame.HEADER_SIZE + answer.length))
+                                    .put(frame(request.stream(), Frame.RESPONSE, 0, answer))
+                                    .put(frame(request.stream(), Frame.RESPONSE, 0, answer))
+                                    .flip());
                 },
                 client -> assertThat(call(client, "x")).isEqualTo("right"));
     }
@@ -320,11 +325,18 @@ class TtrpcIT {
     }
 
     private static void send(SocketChannel raw, int stream, byte type, int flags, byte[] data) throws IOException {
+        write(raw, frame(stream, type, flags, data));
+    }
+
+    private static ByteBuffer frame(int stream, byte type, int flags, byte[] data) {
         ByteBuffer frame = ByteBuffer.allocate(Frame.HEADER_SIZE + data.length);
         new Frame(data.length, stream, type, (byte) flags).write(frame);
-        frame.put(data).flip();
-        while (frame.hasRemaining()) {
-            raw.write(frame);
+        return frame.put(data).flip();
+    }
+
+    private static void write(SocketChannel raw, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            raw.write(bytes);
         }
     }
 
