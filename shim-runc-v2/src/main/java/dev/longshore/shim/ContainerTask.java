@@ -49,6 +49,7 @@ final class ContainerTask {
     private final TaskBundle bundle;
     private final RuncOptions options;
     private final Runc runc;
+    private final Criu criu;
     private final ContainerProcess init;
     private final Map<String, ContainerProcess> execs = new ConcurrentHashMap<>();
     private final Map<String, Any> execSpecs = new ConcurrentHashMap<>();
@@ -73,6 +74,7 @@ final class ContainerTask {
         this.bundle = bundle;
         this.options = options;
         this.runc = Runc.of(options, host.namespace(), bundle);
+        this.criu = new Criu(bundle);
         this.init = new ContainerProcess("", addresses);
         this.checkpoint = checkpoint;
     }
@@ -104,6 +106,9 @@ final class ContainerTask {
             if (!mounts.isEmpty()) {
                 Files.createDirectories(bundle.rootfs());
                 Mounts.mountAll(mounts, bundle.rootfs());
+            }
+            if (Criu.installed()) {
+                criu.annotate();
             }
             if (checkpoint.isEmpty()) {
                 makeInit("create", createFlags());
@@ -534,6 +539,10 @@ final class ContainerTask {
             arguments.addAll(List.of("--manage-cgroups-mode", checkpointOptions.getCgroupsMode()));
         }
         arguments.add(id);
+        criu.beforeCheckpoint(Stream.concat(Stream.of(init), execs.values().stream())
+                .filter(process -> process.started() && process.exited().isEmpty())
+                .map(ContainerProcess::pid)
+                .toList());
         runc.run("checkpoint", Runc.Stdio.NULL, arguments);
     }
 
