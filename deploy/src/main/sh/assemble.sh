@@ -18,7 +18,7 @@ printf '%s\n' "$jdk" >"$out/lib/jdk"
 machine=$(uname -m)
 natives=$target/natives
 
-# All jars are in one folder; each program lists its own, its own jar first.
+# All jars are in one folder; each program lists its own.
 class_path() { # PROGRAM MODULE
   own=
   for jar in "$top/$2"/target/longshore-"$2"-*.jar; do
@@ -51,6 +51,24 @@ class_path longshored core-daemon
 class_path longshore-snapshotter-overlay snapshotter-overlay
 class_path containerd-shim-runc-v2 shim-runc-v2
 class_path longshore cli
+
+# What the daemon and its plugins have in common comes first in every class path, in one order: the classes in it are in one archive
+# (see longshore-aot), whose memory all processes share. It costs a program nothing that it does not use some of these jars.
+IFS= read -r daemon_jars <"$out/lib/longshored.classpath"
+IFS= read -r plugin_jars <"$out/lib/longshore-snapshotter-overlay.classpath"
+base=
+for jar in $plugin_jars; do
+  case " $daemon_jars " in *" $jar "*) base="$base${base:+ }$jar" ;; esac
+done
+printf '%s\n' "$base" >"$out/lib/base.classpath"
+for program in longshored longshore-snapshotter-overlay containerd-shim-runc-v2 longshore; do
+  IFS= read -r jars <"$out/lib/$program.classpath"
+  list=$base
+  for jar in $jars; do
+    case " $base " in *" $jar "*) ;; *) list="$list $jar" ;; esac
+  done
+  printf '%s\n' "$list" >"$out/lib/$program.classpath"
+done
 
 # Native libraries of this machine's kind, so that no start unpacks them to a temporary folder.
 case $machine in

@@ -4,9 +4,10 @@
 # Environment, all optional:
 #   LONGSHORE_JAVA_HOME    the JDK to use
 #   LONGSHORE_JAVA_OPTS    more flags for the JVM, separated by spaces
-#   LONGSHORE_AOT          off: without a cache; require: fail if the cache cannot be used; record: see longshore-aot;
-#                          key: print the name of the cache and end
+#   LONGSHORE_AOT          off: without a cache; require: fail if the cache cannot be used; key: print the name of the cache and
+#                          end; list, base, record: see longshore-aot
 #   LONGSHORE_AOT_DIR      where caches are, if not in lib/aot
+#   LONGSHORE_AOT_BASE     for base and record: the archive of the classes that programs have in common
 
 home=$(cd -P "${self%/*}/.." && pwd)
 lib=$home/lib
@@ -27,6 +28,10 @@ fi
 # standard error: standard output belongs to the program.
 common="-XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0 -XX:-UsePerfData -Xss512k"
 common="$common -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow"
+# A node runs many of these: give memory back that a burst of work needed, keep no large buffer for each thread, and let all event loops
+# of a process (two or three) share one pool, of pieces of 512 KiB.
+common="$common -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=25 -XX:TrimNativeHeapInterval=10000 -Djdk.nio.maxCachedBufferSize=65536"
+common="$common -Dio.netty.allocator.numDirectArenas=1 -Dio.netty.allocator.maxOrder=6 -Dio.netty.leakDetection.level=disabled"
 common="$common -Xlog:disable -Xlog:all=warning:stderr"
 # main: its class. options: flags of the JVM, separated by spaces.
 . "$lib/$program.conf"
@@ -48,21 +53,33 @@ if [ "${LONGSHORE_AOT:-}" != off ]; then
       printf '%s\n' "$lib" "$jdk" "$options"
     } | sha256sum
   )
-  cache=$cache_dir/$program-${key%% *}.aot
+  cache=$cache_dir/$program-${key%% *}.jsa
+  # Training: the JVM warns about each class that an archive cannot hold.
+  quiet="-Xlog:disable -Xlog:all=error:stderr"
   case ${LONGSHORE_AOT:-} in
-    # The JVM warns about each class that a cache cannot hold.
-    record) set -- -Xlog:disable -Xlog:all=error:stderr -XX:AOTMode=record "-XX:AOTConfiguration=$cache_dir/$program.aotconf" -cp "$class_path" "$main" "$@" ;;
-    create)
-      set -- -XX:AOTMode=create "-XX:AOTConfiguration=$cache_dir/$program.aotconf" "-XX:AOTCache=$cache.new" -cp "$class_path"
+    list) set -- $quiet "-XX:DumpLoadedClassList=$cache_dir/$program.classes" -cp "$class_path" "$main" "$@" ;;
+    base)
+      IFS= read -r base_jars <"$lib/base.classpath"
+      class_path=
+      for jar in $base_jars; do
+        class_path=$class_path${class_path:+:}$lib/$jar
+      done
+      options=$common
+      set -- $quiet -Xshare:dump -XX:+AOTClassLinking "-XX:SharedClassListFile=$cache_dir/base.classes" \
+        "-XX:SharedArchiveFile=$LONGSHORE_AOT_BASE" -cp "$class_path"
       ;;
-    require) set -- -XX:AOTMode=on "-XX:AOTCache=$cache" -cp "$class_path" "$main" "$@" ;;
+    record)
+      set -- $quiet "-XX:ArchiveClassesAtExit=$cache.new" -cp "$class_path" "$main" "$@"
+      [ -z "${LONGSHORE_AOT_BASE:-}" ] || set -- "-XX:SharedArchiveFile=$LONGSHORE_AOT_BASE" "$@"
+      ;;
+    require) set -- -Xshare:on "-XX:SharedArchiveFile=$cache" -cp "$class_path" "$main" "$@" ;;
     key)
       printf '%s\n' "$cache"
       exit 0
       ;;
     *)
       if [ -f "$cache" ]; then
-        set -- "-XX:AOTCache=$cache" -cp "$class_path" "$main" "$@"
+        set -- "-XX:SharedArchiveFile=$cache" -cp "$class_path" "$main" "$@"
       else
         set -- -cp "$class_path" "$main" "$@"
       fi

@@ -76,7 +76,6 @@ class LauncherIT {
 
     private Path makeCache() throws IOException {
         launch("record").ok();
-        launch("create").ok();
         Path cache = Path.of(launch("key").ok().out().strip());
         Files.move(Path.of(cache + ".new"), cache);
         return cache;
