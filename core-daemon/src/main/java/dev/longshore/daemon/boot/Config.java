@@ -3,6 +3,7 @@ package dev.longshore.daemon.boot;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
+import dev.longshore.daemon.transfer.TransferConfig;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -47,6 +48,7 @@ public record Config(
         List<String> shimEnvironment,
         List<String> differs,
         boolean syncFs,
+        TransferConfig transfer,
         List<String> disabledPlugins,
         List<String> requiredPlugins) {
 

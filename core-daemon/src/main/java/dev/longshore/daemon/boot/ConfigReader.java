@@ -6,6 +6,7 @@ import dev.longshore.daemon.boot.Config.StreamProcessor;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
+import dev.longshore.daemon.transfer.TransferConfig;
 import dev.longshore.sdk.config.ConfigException;
 import dev.longshore.sdk.config.ConfigFile;
 import dev.longshore.sdk.config.ConfigFile.Format;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Makes a {@link Config} of containerd's file, of version 2, 3 or 4, and of those that it imports.
@@ -37,6 +39,7 @@ final class ConfigReader {
 
     private static final String GC = "io.containerd.gc.v1.scheduler";
     private static final String METADATA = "io.containerd.metadata.v1.bolt";
+    private static final String TRANSFER = "io.containerd.transfer.v1.local";
     private static final String DIFF = "io.containerd.service.v1.diff-service";
 
     /** What a name of a plugin may differ in to be taken for another's with typing errors: such names are much alike. */
@@ -178,8 +181,24 @@ final class ConfigReader {
                 shims.strings("env"),
                 differs(plugins.section(DIFF), proxyPlugins),
                 plugins.section(DIFF).bool("sync_fs").orElse(false),
+                transfer(plugins.section(TRANSFER)),
                 disabled,
                 plugins("required_plugins"));
+    }
+
+    /** As in containerd, an empty {@code config_path} is the default. */
+    private TransferConfig transfer(Section section) {
+        TransferConfig defaults = TransferConfig.DEFAULT;
+        String paths = section.string("config_path").orElse("");
+        ofNoEffect(section, "unpack_config", "concurrent_layer_fetch_buffer", "check_platform_supported");
+        return new TransferConfig(
+                section.integer("max_concurrent_downloads", 1, 100).orElse(defaults.maxConcurrentDownloads()),
+                section.integer("max_concurrent_uploaded_layers", 1, 100).orElse(defaults.maxConcurrentUploads()),
+                section.integer("max_concurrent_unpacks", 1, 100).orElse(defaults.maxConcurrentUnpacks()),
+                paths.isEmpty()
+                        ? defaults.configPath()
+                        : Stream.of(paths.split(":", -1)).map(Path::of).toList(),
+                defaults.unpackSnapshotter());
     }
 
     private List<String> disabled() {

@@ -32,6 +32,8 @@ final class PluginTable {
             Plugin.builtIn("io.containerd.runtime.v2", "task", "io.containerd.shim.v1"),
             Plugin.builtIn("io.containerd.shim.v1", "manager"),
             Plugin.builtIn("io.containerd.lease.v1", "manager", METADATA),
+            Plugin.builtIn("io.containerd.streaming.v1", "manager"),
+            Plugin.builtIn("io.containerd.transfer.v1", "local", METADATA, "io.containerd.differ.v1"),
             Plugin.builtIn(SERVICE, "diff-service", "io.containerd.differ.v1"),
             Plugin.builtIn(SERVICE, "introspection-service"),
             Plugin.builtIn(GRPC, "containers", METADATA),
@@ -44,7 +46,9 @@ final class PluginTable {
             Plugin.builtIn(GRPC, "leases", METADATA),
             Plugin.builtIn(GRPC, "namespaces", METADATA),
             Plugin.builtIn(GRPC, "snapshots", METADATA),
+            Plugin.builtIn(GRPC, "streaming", "io.containerd.streaming.v1"),
             Plugin.builtIn(GRPC, "tasks", "io.containerd.runtime.v2"),
+            Plugin.builtIn(GRPC, "transfer", "io.containerd.transfer.v1", "io.containerd.streaming.v1"),
             Plugin.builtIn(GRPC, "version"));
 
     private final ProxyPlugins proxied;

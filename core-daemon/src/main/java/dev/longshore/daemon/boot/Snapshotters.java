@@ -48,6 +48,11 @@ final class Snapshotters {
         return entry(name).served();
     }
 
+    /** Whether a snapshot of {@code name} takes a parent with its commit. */
+    boolean rebases(String name) {
+        return plugins.capabilities(name).contains("rebase");
+    }
+
     /**
      * The metadata of what clients call {@code name}.
      *

@@ -26,8 +26,15 @@ import dev.longshore.daemon.service.LeasesService;
 import dev.longshore.daemon.service.NamespacesService;
 import dev.longshore.daemon.service.PluginsService;
 import dev.longshore.daemon.service.PublishingContentStore;
+import dev.longshore.daemon.service.PublishingImages;
+import dev.longshore.daemon.service.StreamingService;
 import dev.longshore.daemon.service.TasksService;
+import dev.longshore.daemon.service.TransferService;
 import dev.longshore.daemon.service.VersionService;
+import dev.longshore.daemon.transfer.TransferLeases;
+import dev.longshore.daemon.transfer.TransferStores;
+import dev.longshore.daemon.transfer.TransferStores.UnpackTarget;
+import dev.longshore.daemon.transfer.Transfers;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.signal.EndSignal;
@@ -133,8 +140,19 @@ final class Wiring implements AutoCloseable {
                 exchange::publish));
         var _ = tasks.loadBundles();
 
-        // Services.
+        // Differs, and transfers, which unpack with them.
         Differs differs = new Differs(plugins, walking(content, folders), config.differs());
+        StreamingService streaming = new StreamingService();
+        Transfers transfers = new Transfers(
+                new TransferStores(
+                        new PublishingContentStore(content, events),
+                        new PublishingImages(metadata.images(), events),
+                        differs::appliers,
+                        name -> new UnpackTarget(snapshotters.served(name), snapshotters.rebases(name)),
+                        new TransferLeases(metadata.leases(), clock)),
+                config.transfer());
+
+        // Services.
         EventsService eventsService = new EventsService(exchange, tasks::observe);
         PluginReload reload = new PluginReload(source, config, plugins, snapshotters, differs);
         PluginTable table = new PluginTable(plugins, config.disabledPlugins());
@@ -149,6 +167,8 @@ final class Wiring implements AutoCloseable {
                 .add("containers", new ContainersService(metadata.containers(), events))
                 .add("tasks", new TasksService(tasks, metadata.containers()))
                 .add("events", eventsService)
+                .add("streaming", streaming)
+                .add("transfer", new TransferService(transfers, streaming))
                 .add(
                         "introspection",
                         new IntrospectionService(

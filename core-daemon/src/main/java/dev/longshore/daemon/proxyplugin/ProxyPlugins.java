@@ -193,6 +193,13 @@ public final class ProxyPlugins implements AutoCloseable {
         return find(ProxyPluginConfig.Type.SNAPSHOT, name).flatMap(Served::snapshotter);
     }
 
+    /** What the snapshotter of that name is said to be able to do, beyond what all can. */
+    public List<String> capabilities(String snapshotter) {
+        return find(ProxyPluginConfig.Type.SNAPSHOT, snapshotter)
+                .map(served -> served.plugin.config().capabilities())
+                .orElse(List.of());
+    }
+
     /** The content store that is to be used instead of the built-in one. */
     public Optional<ContentStore> contentStore() {
         return plugins.values().stream()

@@ -1,8 +1,6 @@
 package dev.longshore.daemon.service;
 
 import com.google.protobuf.Empty;
-import dev.longshore.api.events.ImageCreate;
-import dev.longshore.api.events.ImageUpdate;
 import dev.longshore.api.services.images.v1.CreateImageRequest;
 import dev.longshore.api.services.images.v1.CreateImageResponse;
 import dev.longshore.api.services.images.v1.DeleteImageRequest;
@@ -29,11 +27,13 @@ import java.util.Optional;
 public final class ImagesService extends ImagesGrpc.ImagesImplBase {
 
     private final ImageStore images;
+    private final PublishingImages published;
     private final EventPublisher events;
     private final GarbageCollection garbage;
 
     public ImagesService(ImageStore images, EventPublisher events, GarbageCollection garbage) {
         this.images = images;
+        this.published = new PublishingImages(images, events);
         this.events = events;
         this.garbage = garbage;
     }
@@ -65,14 +65,7 @@ public final class ImagesService extends ImagesGrpc.ImagesImplBase {
     public void create(CreateImageRequest request, StreamObserver<CreateImageResponse> observer) {
         Unary.answer(observer, () -> {
             CallContext context = CallContexts.current();
-            Image created = images.create(context, record(request.getImage()));
-            events.publish(
-                    context.requireNamespace(),
-                    "/images/create",
-                    ImageCreate.newBuilder()
-                            .setName(created.name())
-                            .putAllLabels(created.labels())
-                            .build());
+            Image created = published.create(context, record(request.getImage()));
             return CreateImageResponse.newBuilder().setImage(proto(created)).build();
         });
     }
@@ -81,15 +74,8 @@ public final class ImagesService extends ImagesGrpc.ImagesImplBase {
     public void update(UpdateImageRequest request, StreamObserver<UpdateImageResponse> observer) {
         Unary.answer(observer, () -> {
             CallContext context = CallContexts.current();
-            Image updated = images.update(
+            Image updated = published.update(
                     context, record(request.getImage()), request.getUpdateMask().getPathsList());
-            events.publish(
-                    context.requireNamespace(),
-                    "/images/update",
-                    ImageUpdate.newBuilder()
-                            .setName(updated.name())
-                            .putAllLabels(updated.labels())
-                            .build());
             return UpdateImageResponse.newBuilder().setImage(proto(updated)).build();
         });
     }

@@ -56,11 +56,18 @@ public final class Registry implements AutoCloseable {
             "*/*");
 
     private final HostsDirectory hosts;
+    private final Map<String, String> headers;
     private final Authorizer authorizer;
     private final Http http = new Http();
 
     public Registry(HostsDirectory hosts, Credentials credentials) {
+        this(hosts, credentials, Map.of());
+    }
+
+    /** @param headers for the registry itself; not for its mirrors, nor for where it leads to */
+    public Registry(HostsDirectory hosts, Credentials credentials, Map<String, String> headers) {
         this.hosts = hosts;
+        this.headers = Map.copyOf(headers);
         this.authorizer = new Authorizer(credentials, Clock.systemUTC());
     }
 
@@ -368,7 +375,7 @@ public final class Registry implements AutoCloseable {
                 continue;
             }
             try {
-                return work.run(host);
+                return work.run(host.mirror() ? host : host.withHeaders(headers));
             } catch (ContainerdException | IOException e) {
                 log.atDebug()
                         .addKeyValue("host", host.base().getAuthority())

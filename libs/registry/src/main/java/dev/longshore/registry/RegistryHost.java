@@ -2,6 +2,7 @@ package dev.longshore.registry;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -28,6 +29,14 @@ public record RegistryHost(
     public RegistryHost {
         capabilities = Set.copyOf(capabilities);
         headers = Map.copyOf(headers);
+    }
+
+    /** The same with more headers; what an operator has set stays. */
+    RegistryHost withHeaders(Map<String, String> more) {
+        Map<String, List<String>> all = new LinkedHashMap<>();
+        more.forEach((name, value) -> all.put(name, List.of(value)));
+        all.putAll(headers);
+        return new RegistryHost(base, name, mirror, capabilities, tls, all, dialTimeout);
     }
 
     /** The host that credentials are for: a mirror has its own. */

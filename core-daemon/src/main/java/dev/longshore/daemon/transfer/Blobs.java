@@ -1,0 +1,187 @@
+package dev.longshore.daemon.transfer;
+
+import dev.longshore.sdk.content.ContentInfo;
+import dev.longshore.sdk.content.ContentReader;
+import dev.longshore.sdk.content.ContentStore;
+import dev.longshore.sdk.content.ContentWriter;
+import dev.longshore.sdk.content.WriterRequest;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.FailedPreconditionException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.oci.Descriptor;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The content store, as transfers use it. */
+final class Blobs {
+
+    /** Bytes of a manifest, an index or a configuration. containerd's limit. */
+    static final int MAX_DOCUMENT = 8 << 20;
+
+    private static final int BUFFER = 256 << 10;
+
+    /** How often it is looked whether somebody else has finished the same blob. */
+    private static final Duration POLL = Duration.ofMillis(100);
+
+    private final ContentStore content;
+
+    Blobs(ContentStore content) {
+        this.content = content;
+    }
+
+    /** Where the bytes of a blob come from. */
+    @FunctionalInterface
+    interface Source {
+
+        /** @param offset bytes to leave out */
+        InputStream open(long offset) throws IOException, InterruptedException;
+    }
+
+    /** What is told while a blob is stored. */
+    interface Watcher {
+
+        /** @param count less than 0 when bytes have to come again */
+        void advance(long count);
+
+        void complete();
+
+        void exists();
+    }
+
+    boolean has(CallContext context, Digest digest) {
+        try {
+            return content.info(context, digest).digest().equals(digest);
+        } catch (NotFoundException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Stores a blob, going on where an earlier attempt ended. If somebody else is storing it at the moment, their work is waited for.
+     *
+     * @param source read at most once in an attempt
+     * @throws DataLossException if other bytes come than the descriptor says; nothing of them is kept
+     */
+    void store(CallContext context, Descriptor descriptor, Map<String, String> labels, Source source, Watcher watcher)
+            throws IOException, InterruptedException {
+        String ref = ProgressTracker.name(descriptor);
+        while (true) {
+            context.deadline().check("storing " + ref);
+            try (ContentWriter writer = content.writer(
+                    context, new WriterRequest(ref, descriptor.size(), Optional.of(descriptor.digest())))) {
+                write(writer, descriptor, source, watcher);
+                writer.commit(descriptor.size(), Optional.of(descriptor.digest()), labels);
+                watcher.complete();
+                return;
+            } catch (AlreadyExistsException e) {
+                watcher.exists();
+                return;
+            } catch (FailedPreconditionException e) {
+                drop(context, ref, e);
+                throw new DataLossException("%s is not what came for it: %s".formatted(ref, e.getMessage()), e);
+            } catch (UnavailableException e) {
+                if (!heldByAnother(context, ref)) {
+                    throw e;
+                }
+            }
+            Thread.sleep(POLL);
+        }
+    }
+
+    private boolean heldByAnother(CallContext context, String ref) {
+        try {
+            return content.status(context, ref).ref().equals(ref);
+        } catch (NotFoundException e) {
+            return true; // it has just been finished
+        }
+    }
+
+    private void drop(CallContext context, String ref, ContainerdException cause) {
+        try {
+            content.abort(context, ref);
+        } catch (ContainerdException e) {
+            cause.addSuppressed(e); // it expires
+        }
+    }
+
+    private static void write(ContentWriter writer, Descriptor descriptor, Source source, Watcher watcher)
+            throws IOException, InterruptedException {
+        long offset = writer.status().offset();
+        if (offset > descriptor.size()) {
+            writer.truncate(0);
+            offset = 0;
+        }
+        watcher.advance(offset);
+        if (offset == descriptor.size() && offset > 0) {
+            return;
+        }
+        byte[] buffer = new byte[BUFFER];
+        try (InputStream in = source.open(offset)) {
+            long left = descriptor.size() - offset;
+            for (int count = in.readNBytes(buffer, 0, buffer.length);
+                    count > 0;
+                    count = in.readNBytes(buffer, 0, buffer.length)) {
+                left -= count;
+                if (left < 0) {
+                    throw new InvalidArgumentException("%s is longer than the %d bytes of its descriptor"
+                            .formatted(descriptor.digest(), descriptor.size()));
+                }
+                writer.write(ByteBuffer.wrap(buffer, 0, count));
+                watcher.advance(count);
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
+            }
+        }
+    }
+
+    /** A small blob as a whole. */
+    byte[] document(CallContext context, Descriptor descriptor) {
+        if (descriptor.size() > MAX_DOCUMENT) {
+            throw new InvalidArgumentException(
+                    "%s has %d bytes, the limit is %d".formatted(descriptor.digest(), descriptor.size(), MAX_DOCUMENT));
+        }
+        try (ContentReader reader = content.reader(context, descriptor.digest())) {
+            if (reader.size() > MAX_DOCUMENT) {
+                throw new InvalidArgumentException(
+                        "%s has %d bytes, the limit is %d".formatted(descriptor.digest(), reader.size(), MAX_DOCUMENT));
+            }
+            ByteBuffer buffer = ByteBuffer.allocate((int) reader.size());
+            while (buffer.hasRemaining() && reader.read(buffer, buffer.position()) > 0) {
+                // as far as it goes
+            }
+            return buffer.array();
+        }
+    }
+
+    ContentReader reader(CallContext context, Digest digest) {
+        return content.reader(context, digest);
+    }
+
+    /** Adds labels. */
+    void label(CallContext context, Digest digest, Map<String, String> labels) {
+        if (labels.isEmpty()) {
+            return;
+        }
+        List<String> paths = new ArrayList<>();
+        labels.keySet().forEach(key -> paths.add("labels." + key));
+        content.update(context, new ContentInfo(digest, 0, Instant.EPOCH, Instant.EPOCH, labels), paths);
+    }
+
+    Map<String, String> labels(CallContext context, Digest digest) {
+        return content.info(context, digest).labels();
+    }
+}

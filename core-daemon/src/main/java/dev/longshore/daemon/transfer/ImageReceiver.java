@@ -1,0 +1,194 @@
+package dev.longshore.daemon.transfer;
+
+import dev.longshore.daemon.transfer.Blobs.Source;
+import dev.longshore.daemon.transfer.Blobs.Watcher;
+import dev.longshore.daemon.transfer.ImageTree.Leaf;
+import dev.longshore.daemon.transfer.LayerUnpacker.Layer;
+import dev.longshore.daemon.transfer.ProgressTracker.Job;
+import dev.longshore.daemon.transfer.StoredImage.Unpack;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.Manifests;
+import dev.longshore.sdk.oci.Platform;
+import java.io.IOException;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+
+/**
+ * Takes an image in: what describes it first, then its layers, several at a time, which are unpacked while others still come. A blob is
+ * verified while it is written, its uncompressed form while it is unpacked.
+ */
+final class ImageReceiver {
+
+    private final CallContext context;
+    private final TransferStores stores;
+    private final Blobs blobs;
+    private final TransferConfig config;
+    private final Semaphore unpacks;
+    private final StoredImage wanted;
+    private final ProgressTracker progress;
+
+    /** Where blobs come from. */
+    interface Origin {
+
+        /** @param urls where it may be had from besides */
+        Source source(Descriptor descriptor, List<URI> urls);
+
+        /** Labels that say where a blob is from. */
+        Map<String, String> labels();
+    }
+
+    /** @param unpacks one for each image that may be unpacked at a time, in the whole daemon */
+    ImageReceiver(
+            CallContext context,
+            TransferStores stores,
+            TransferConfig config,
+            Semaphore unpacks,
+            StoredImage wanted,
+            ProgressTracker progress) {
+        this.context = context;
+        this.stores = stores;
+        this.blobs = new Blobs(stores.content());
+        this.config = config;
+        this.unpacks = unpacks;
+        this.wanted = wanted;
+        this.progress = progress;
+    }
+
+    /** Stores and unpacks what of {@code root} is wanted. */
+    void receive(Descriptor root, Origin origin) throws IOException, InterruptedException {
+        Semaphore downloads = new Semaphore(config.maxConcurrentDownloads());
+        ExecutorService workers = Executors.newVirtualThreadPerTaskExecutor();
+        try {
+            List<Leaf> leaves = new ImageTree(context, blobs, wanted)
+                    .<Exception>walk(
+                            root, (descriptor, parent) -> store(descriptor, parent, List.of(), origin, Map.of()));
+            List<Future<?>> unpacking = new ArrayList<>();
+            Map<Digest, Future<?>> fetching = new HashMap<>();
+            for (Leaf leaf : leaves) {
+                if (leaf.wanted()) {
+                    fetch(leaf, origin, downloads, workers, fetching, unpacking);
+                }
+            }
+            for (Future<?> fetched : fetching.values()) {
+                fetched.get();
+            }
+            for (Future<?> unpacked : unpacking) {
+                unpacked.get();
+            }
+        } catch (ExecutionException e) {
+            throw Failures.of(e);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw Failures.of(e);
+        } finally {
+            // Whoever still works for an image that failed is told to stop; nothing is left running behind.
+            workers.shutdownNow();
+            workers.close();
+        }
+    }
+
+    private void fetch(
+            Leaf leaf,
+            Origin origin,
+            Semaphore downloads,
+            ExecutorService workers,
+            Map<Digest, Future<?>> fetching,
+            List<Future<?>> unpacking) {
+        List<Future<?>> layers = new ArrayList<>();
+        for (Descriptor layer : leaf.manifest().layers()) {
+            progress.add(layer, Optional.of(leaf.descriptor()));
+            layers.add(fetching.computeIfAbsent(
+                    layer.digest(),
+                    digest -> workers.submit(() -> {
+                        downloads.acquire();
+                        try {
+                            store(
+                                    layer,
+                                    Optional.of(leaf.descriptor()),
+                                    leaf.urls().getOrDefault(digest.toString(), List.of()),
+                                    origin,
+                                    origin.labels());
+                        } finally {
+                            downloads.release();
+                        }
+                        return digest;
+                    })));
+        }
+        for (Unpack unpack : wanted.unpacks()) {
+            if (matches(unpack.platform(), leaf.platform())) {
+                String snapshotter = unpack.snapshotter().isEmpty() ? config.unpackSnapshotter() : unpack.snapshotter();
+                unpacking.add(workers.submit(() -> {
+                    unpack(leaf, layers, snapshotter, workers);
+                    return snapshotter;
+                }));
+            }
+        }
+    }
+
+    private static boolean matches(Platform asked, Platform offered) {
+        return offered.os().isEmpty() || Platforms.rank(asked.os().isEmpty() ? Platforms.host() : asked, offered) >= 0;
+    }
+
+    private void unpack(Leaf leaf, List<Future<?>> fetched, String snapshotter, ExecutorService workers)
+            throws InterruptedException {
+        Manifests.Manifest manifest = leaf.manifest();
+        Manifests.Config image = Manifests.config(
+                blobs.document(context, manifest.config()),
+                "configuration " + manifest.config().digest());
+        LayerUnpacker.requireSameNumber(manifest, image);
+        List<Layer> layers = new ArrayList<>();
+        for (int i = 0; i < manifest.layers().size(); i++) {
+            Descriptor layer = manifest.layers().get(i);
+            layers.add(new Layer(
+                    layer,
+                    image.diffIds().get(i),
+                    fetched.get(i),
+                    progress.add(layer, Optional.of(leaf.descriptor()))));
+        }
+        unpacks.acquire();
+        try {
+            new LayerUnpacker(context, blobs, stores.target(snapshotter), stores.appliers())
+                    .unpack(manifest, layers, workers);
+        } finally {
+            unpacks.release();
+        }
+    }
+
+    private void store(
+            Descriptor descriptor,
+            Optional<Descriptor> parent,
+            List<URI> urls,
+            Origin origin,
+            Map<String, String> labels)
+            throws IOException, InterruptedException {
+        Job job = progress.add(descriptor, parent);
+        blobs.store(context, descriptor, labels, origin.source(descriptor, urls), new Watcher() {
+            @Override
+            public void advance(long count) {
+                job.advance(count);
+            }
+
+            @Override
+            public void complete() {
+                job.complete();
+            }
+
+            @Override
+            public void exists() {
+                job.exists();
+            }
+        });
+    }
+}

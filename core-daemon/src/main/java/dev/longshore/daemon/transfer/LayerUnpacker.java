@@ -1,0 +1,246 @@
+package dev.longshore.daemon.transfer;
+
+import dev.longshore.daemon.transfer.ProgressTracker.Job;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.diff.Applier;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.AlreadyExistsException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.UnimplementedException;
+import dev.longshore.sdk.mount.Mount;
+import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.Manifests;
+import dev.longshore.sdk.snapshot.Snapshotter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
+
+/**
+ * Makes snapshots of an image's layers while they come, each on the one below, named by chain ids. Where the snapshotter can give a
+ * snapshot its parent when it is committed (capability {@code rebase}), layers are applied all at once, else one after the other.
+ *
+ * @see <a href="https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid">chain ids</a>
+ */
+final class LayerUnpacker {
+
+    private static final String SNAPSHOT_REF = "containerd.io/snapshot.ref";
+
+    /** Says to a snapshotter that the parent comes with the commit. */
+    private static final String PARENT_CHAIN_ID = "containerd.io/snapshot/parent-chain-id";
+
+    private final CallContext context;
+    private final Blobs blobs;
+    private final Target target;
+    private final Supplier<List<Applier>> appliers;
+
+    /**
+     * Where snapshots are made.
+     *
+     * @param rebase whether it takes a parent with the commit
+     */
+    record Target(String name, Snapshotter snapshotter, boolean rebase) {}
+
+    /** A layer that is on its way, or there. */
+    record Layer(Descriptor descriptor, Digest diffId, Future<?> there, Job job) {}
+
+    /** @param appliers tried in order, the next only if one does not have the media type at all */
+    LayerUnpacker(CallContext context, Blobs blobs, Target target, Supplier<List<Applier>> appliers) {
+        this.context = context;
+        this.blobs = blobs;
+        this.target = target;
+        this.appliers = appliers;
+    }
+
+    /**
+     * Unpacks what is not unpacked.
+     *
+     * @param workers for what is done at once
+     * @throws DataLossException if a layer is not what the configuration says
+     */
+    void unpack(Manifests.Manifest manifest, List<Layer> layers, ExecutorService workers) throws InterruptedException {
+        List<String> names = new ArrayList<>();
+        String chain = "";
+        for (Layer layer : layers) {
+            chain = chain.isEmpty()
+                    ? layer.diffId().toString()
+                    : Digest.sha256((chain + " " + layer.diffId()).getBytes(StandardCharsets.UTF_8))
+                            .toString();
+            names.add(chain);
+        }
+        if (!chain.isEmpty() && !has(chain)) {
+            if (target.rebase() && layers.size() > 1) {
+                unpackAtOnce(layers, names, workers);
+            } else {
+                unpackInOrder(layers, names);
+            }
+        }
+        if (!chain.isEmpty()) {
+            blobs.label(
+                    context,
+                    manifest.config().digest(),
+                    Map.of("containerd.io/gc.ref.snapshot." + target.name(), chain));
+        }
+    }
+
+    private boolean has(String name) {
+        try {
+            target.snapshotter().stat(context, name);
+            return true;
+        } catch (NotFoundException e) {
+            return false;
+        }
+    }
+
+    private void unpackInOrder(List<Layer> layers, List<String> names) throws InterruptedException {
+        String parent = "";
+        for (int i = 0; i < layers.size(); i++) {
+            String name = names.get(i);
+            if (!has(name)) {
+                Optional<String> key = apply(layers.get(i), parent, name, Map.of());
+                if (key.isPresent()) {
+                    commit(key.get(), name, Optional.empty());
+                }
+            }
+            layers.get(i).job().extracted();
+            parent = name;
+        }
+    }
+
+    private void unpackAtOnce(List<Layer> layers, List<String> names, ExecutorService workers)
+            throws InterruptedException {
+        int first = 0;
+        while (has(names.get(first))) {
+            layers.get(first).job().extracted();
+            first++;
+        }
+        List<Future<Optional<String>>> applied = new ArrayList<>();
+        for (int i = first; i < layers.size(); i++) {
+            Layer layer = layers.get(i);
+            String name = names.get(i);
+            Map<String, String> labels = i == 0 ? Map.of() : Map.of(PARENT_CHAIN_ID, names.get(i - 1));
+            applied.add(workers.submit(() -> apply(layer, "", name, labels)));
+        }
+        for (int i = first; i < layers.size(); i++) {
+            try {
+                Optional<String> key = applied.get(i - first).get();
+                if (key.isPresent()) {
+                    commit(key.get(), names.get(i), i == 0 ? Optional.empty() : Optional.of(names.get(i - 1)));
+                }
+                layers.get(i).job().extracted();
+            } catch (ExecutionException e) {
+                RuntimeException failure = Failures.of(e);
+                discard(applied.subList(i - first + 1, applied.size()), failure);
+                throw failure;
+            } catch (ContainerdException e) {
+                discard(applied.subList(i - first + 1, applied.size()), e);
+                throw e;
+            }
+        }
+    }
+
+    /** What the layers above one that failed have left. */
+    private void discard(List<Future<Optional<String>>> applied, RuntimeException cause) throws InterruptedException {
+        for (Future<Optional<String>> one : applied) {
+            try {
+                one.get().ifPresent(key -> remove(key, cause));
+            } catch (ExecutionException e) {
+                cause.addSuppressed(e); // it has removed its own
+            }
+        }
+    }
+
+    /**
+     * Writes a layer into a snapshot of its own.
+     *
+     * @return its key; empty if a snapshot of that name is there by now
+     */
+    private Optional<String> apply(Layer layer, String parent, String name, Map<String, String> more)
+            throws InterruptedException {
+        try {
+            layer.there().get();
+        } catch (ExecutionException e) {
+            throw Failures.of(e);
+        }
+        String key = "extract-%s %s".formatted(UUID.randomUUID(), name);
+        Map<String, String> labels = new HashMap<>(more);
+        labels.put(SNAPSHOT_REF, name);
+        List<Mount> mounts;
+        try {
+            mounts = target.snapshotter().prepare(context, key, parent, labels);
+        } catch (AlreadyExistsException e) {
+            // A remote snapshotter has the layer already, or somebody else has just unpacked it.
+            if (has(name)) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+        try {
+            layer.job().extracting();
+            Digest applied = apply(layer.descriptor(), mounts);
+            if (!applied.equals(layer.diffId())) {
+                throw new DataLossException(
+                        "layer %s unpacks to %s, and its image says %s: the image is damaged or forged"
+                                .formatted(layer.descriptor().digest(), applied, layer.diffId()));
+            }
+            blobs.label(
+                    context,
+                    layer.descriptor().digest(),
+                    Map.of("containerd.io/uncompressed", layer.diffId().toString()));
+            return Optional.of(key);
+        } catch (RuntimeException e) {
+            remove(key, e);
+            throw e;
+        }
+    }
+
+    private Digest apply(Descriptor layer, List<Mount> mounts) {
+        UnimplementedException last = new UnimplementedException("there is no differ");
+        for (Applier applier : appliers.get()) {
+            try {
+                return applier.apply(context, layer, mounts, Map.of(), false).digest();
+            } catch (UnimplementedException e) {
+                last = e;
+            }
+        }
+        throw last;
+    }
+
+    private void commit(String key, String name, Optional<String> parent) {
+        try {
+            target.snapshotter().commit(context, name, key, parent, Map.of(SNAPSHOT_REF, name));
+        } catch (AlreadyExistsException e) {
+            // Somebody else was faster, with the same content: the name is its digest.
+            remove(key, e);
+        } catch (RuntimeException e) {
+            remove(key, e);
+            throw e;
+        }
+    }
+
+    private void remove(String key, RuntimeException reason) {
+        try {
+            target.snapshotter().remove(context, key);
+        } catch (ContainerdException e) {
+            reason.addSuppressed(e);
+        }
+    }
+
+    /** @throws InvalidArgumentException if manifest and configuration do not fit together */
+    static void requireSameNumber(Manifests.Manifest manifest, Manifests.Config config) {
+        if (manifest.layers().size() != config.diffIds().size()) {
+            throw new InvalidArgumentException("the image has %d layers and the digests of %d"
+                    .formatted(manifest.layers().size(), config.diffIds().size()));
+        }
+    }
+}
