@@ -3,6 +3,7 @@ package dev.longshore.shim;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.linux.Fifo;
+import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -15,11 +16,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A program that takes the output of a container: {@code binary:///path?key=value}. It gets {@code key value} as arguments, nothing
  * but the container's id and namespace in its environment, standard output as descriptor 3, standard error as 4, and says on 5
  * that it is ready: by closing it, or with {@code binary-v2} by a byte.
+ *
+ * <p>Whoever starts it holds a writing end of both pipes from before that until {@link #finish}: a moment without one is the end for
+ * a program that reads.
  *
  * @see <a href="https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md#logging">logging</a>
  */
@@ -32,21 +37,21 @@ final class LogBinary {
     private static final String PLUMB =
             "out=$1 err=$2 ready=$3; shift 3; exec \"$@\" 3<\"$out\" 4<\"$err\" 5>\"$ready\"";
 
-    private final Process process;
+    private final URI uri;
     private final Path folder;
+    private @Nullable Process process;
 
-    private LogBinary(Process process, Path folder) {
-        this.process = process;
+    private LogBinary(URI uri, Path folder) {
+        this.uri = uri;
         this.folder = folder;
     }
 
     /**
-     * Starts it, and waits until it is ready.
+     * Makes the pipes.
      *
-     * @throws NotFoundException if it is not there
-     * @throws UnavailableException if it does not become ready
+     * @throws NotFoundException if the program is not there
      */
-    static LogBinary start(URI uri, String containerId, String namespace, Path scratch) throws IOException {
+    static LogBinary prepare(URI uri, Path scratch) throws IOException {
         if (!Files.isExecutable(Path.of(uri.getPath()))) {
             throw new NotFoundException(
                     "logging program %s is not there, or cannot be executed".formatted(uri.getPath()));
@@ -55,15 +60,23 @@ final class LogBinary {
         for (String name : List.of("out", "err", "ready")) {
             Fifo.make(folder.resolve(name), 0600);
         }
-        Path ready = folder.resolve("ready");
+        return new LogBinary(uri, folder);
+    }
+
+    /**
+     * Starts it, and waits until it is ready.
+     *
+     * @throws UnavailableException if it does not become ready
+     */
+    void start(String containerId, String namespace) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 "/bin/sh",
                 "-c",
                 PLUMB,
                 "sh",
-                folder.resolve("out").toString(),
-                folder.resolve("err").toString(),
-                ready.toString(),
+                stdout().toString(),
+                stderr().toString(),
+                ready().toString(),
                 uri.getPath()));
         if (uri.getQuery() != null) {
             for (String pair : uri.getQuery().split("&", -1)) {
@@ -75,44 +88,40 @@ final class LogBinary {
             }
         }
         ProcessBuilder builder = new ProcessBuilder(command)
-                .redirectInput(Redirect.from(new java.io.File("/dev/null")))
+                .redirectInput(Redirect.from(new File("/dev/null")))
                 .redirectOutput(Redirect.DISCARD)
                 .redirectError(Redirect.INHERIT);
         builder.environment().clear();
         builder.environment().put("CONTAINER_ID", containerId);
         builder.environment().put("CONTAINER_NAMESPACE", namespace);
-        // Holds the shell's opens of the output pipes up for nobody.
-        try (var out = new java.io.RandomAccessFile(folder.resolve("out").toFile(), "rw");
-                var err = new java.io.RandomAccessFile(folder.resolve("err").toFile(), "rw")) {
-            LogBinary binary = new LogBinary(builder.start(), folder);
-            binary.awaitReady(ready, uri, "binary-v2".equals(uri.getScheme()));
-            return binary;
-        }
+        Process started = builder.start();
+        process = started;
+        awaitReady(started);
     }
 
-    private void awaitReady(Path ready, URI uri, boolean byteNeeded) {
+    private void awaitReady(Process started) {
         CompletableFuture<Integer> told = new CompletableFuture<>();
         Thread.ofPlatform().daemon(true).name("log-ready").start(() -> {
-            try (FileInputStream in = new FileInputStream(ready.toFile())) {
+            try (FileInputStream in = new FileInputStream(ready().toFile())) {
                 told.complete(in.read());
             } catch (IOException e) {
                 told.completeExceptionally(e);
             }
         });
         try {
-            if (told.get(READY_SECONDS, TimeUnit.SECONDS) >= 0 || !byteNeeded) {
-                if (process.isAlive() || process.exitValue() == 0) {
+            if (told.get(READY_SECONDS, TimeUnit.SECONDS) >= 0 || !"binary-v2".equals(uri.getScheme())) {
+                if (started.isAlive() || started.exitValue() == 0) {
                     return;
                 }
             }
         } catch (ExecutionException | TimeoutException e) {
-            process.destroyForcibly();
+            started.destroyForcibly();
             throw new UnavailableException(
                     "logging program %s did not become ready in time".formatted(uri.getPath()), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        process.destroyForcibly();
+        started.destroyForcibly();
         throw new UnavailableException("logging program %s ended before it was ready".formatted(uri.getPath()));
     }
 
@@ -124,17 +133,19 @@ final class LogBinary {
         return folder.resolve("err");
     }
 
-    /** Lets it read what is left, then asks it to end, then ends it. Does not wait. */
+    private Path ready() {
+        return folder.resolve("ready");
+    }
+
+    /** Lets it read what is left, then asks it to end, then ends it, and removes the pipes. Does not wait. */
     void finish() {
+        Process started = process;
         Thread.startVirtualThread(() -> {
             try {
-                if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
-                    process.destroy();
+                if (started != null) {
+                    end(started);
                 }
-                if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
-                    process.destroyForcibly();
-                }
-                for (Path file : List.of(stdout(), stderr(), folder.resolve("ready"), folder)) {
+                for (Path file : List.of(stdout(), stderr(), ready(), folder)) {
                     Files.deleteIfExists(file);
                 }
             } catch (InterruptedException e) {
@@ -143,5 +154,14 @@ final class LogBinary {
                 ShimLog.warn("cannot remove " + folder + ": " + e.getMessage());
             }
         });
+    }
+
+    private static void end(Process started) throws InterruptedException {
+        if (!started.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+            started.destroy();
+        }
+        if (!started.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+            started.destroyForcibly();
+        }
     }
 }

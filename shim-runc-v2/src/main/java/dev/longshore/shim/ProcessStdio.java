@@ -46,11 +46,12 @@ final class ProcessStdio implements AutoCloseable {
             throws IOException {
         return open(stdio -> {
             if (addresses.stdout().startsWith("binary")) {
-                LogBinary program = LogBinary.start(uri(addresses.stdout()), containerId, namespace, scratch);
+                LogBinary program = LogBinary.prepare(uri(addresses.stdout()), scratch);
                 stdio.logger = Optional.of(program);
                 stdio.stdout = Optional.of(program.stdout());
                 stdio.out = stdio.hold(program.stdout());
                 stdio.err = stdio.hold(program.stderr());
+                program.start(containerId, namespace);
             } else {
                 stdio.openOutput(addresses);
             }
