@@ -20,6 +20,7 @@ import dev.longshore.sdk.linux.MemoryEvents;
 import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.mount.Mounts;
 import dev.longshore.sdk.namespace.Identifiers;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -56,7 +57,7 @@ final class ContainerTask {
     private final String checkpoint;
     private volatile boolean paused;
     private volatile @Nullable Cgroup cgroup;
-    private Optional<AutoCloseable> oomWatch = Optional.empty();
+    private Optional<Closeable> oomWatch = Optional.empty();
     private long oomKills;
 
     /** Whether its processes outlive its first one, because it shares the pids of another pid namespace. */
@@ -194,14 +195,8 @@ final class ContainerTask {
     }
 
     private void stopWatching() throws IOException {
-        try {
-            if (oomWatch.isPresent()) {
-                oomWatch.get().close();
-            }
-        } catch (IOException e) {
-            throw e;
-        } catch (Exception e) {
-            throw new IOException(e);
+        if (oomWatch.isPresent()) {
+            oomWatch.get().close();
         }
         oomWatch = Optional.empty();
     }

@@ -3,6 +3,7 @@ package dev.longshore.shim;
 import dev.longshore.sdk.linux.Epoll;
 import dev.longshore.sdk.linux.ErrnoException;
 import dev.longshore.sdk.linux.MemoryEvents;
+import java.io.Closeable;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -36,7 +37,7 @@ final class OomWatcher {
      *
      * @param tell tells of kills, and answers whether there were any; called on the thread of all containers
      */
-    AutoCloseable watch(MemoryEvents events, BooleanSupplier tell) throws ErrnoException {
+    Closeable watch(MemoryEvents events, BooleanSupplier tell) throws ErrnoException {
         watches.put(events.fd(), new Watch(events, tell));
         epoll.add(events.fd());
         return () -> {
