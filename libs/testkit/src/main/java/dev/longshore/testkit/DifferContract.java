@@ -517,6 +517,26 @@ public abstract class DifferContract extends DifferFixture {
         assertThat(stack.names()).containsExactly(".", "f");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"nosuchfs", "mkfs/ext4", "fuse.nosuch", ""})
+    final void aMountOfUnknownTypeIsRefusedByNameAndNothingIsLost(String type) throws IOException {
+        Stack stack = stack();
+        stack.apply(layer().file("f", "before"));
+        Map<String, String> before = stack.tree();
+        Descriptor layer = store(layer().file("f", "after").bytes(), MediaTypes.OCI_LAYER);
+        List<Mount> unknown =
+                List.of(new Mount(type, stack.writable().getFirst().source(), List.of()));
+        assertThatThrownBy(() -> applier.apply(context, layer, unknown, Map.of(), false))
+                .isInstanceOf(UnimplementedException.class)
+                .hasMessageContaining("mount type \"%s\"".formatted(type));
+        assertThat(disk.resolve("scratch")).isEmptyDirectory();
+        assertThat(stack.tree()).isEqualTo(before);
+        assertThat(content.info(context, layer.digest()).size()).isEqualTo(layer.size());
+        assertThat(applier.apply(context, layer, stack.next(), Map.of(), false).size())
+                .isPositive();
+        assertThat(stack.tree().get("f")).contains("after");
+    }
+
     @Test
     final void nothingIsLeftMounted() throws IOException {
         Stack stack = stack();

@@ -63,6 +63,15 @@ public final class Mounts {
         }
     }
 
+    /**
+     * The folders in the value of an overlay's {@code lowerdir}, the topmost first, without the escapes of colons.
+     *
+     * @param value what is behind the equals sign
+     */
+    public static List<String> lowerFolders(String value) {
+        return OverlayMount.split(value);
+    }
+
     private static void mount(Mount mount, Path target) throws IOException {
         check(mount);
         MountOptions options = MountOptions.parse(mount);
@@ -84,15 +93,15 @@ public final class Mounts {
         String type = mount.type();
         if (type.indexOf('/') >= 0) {
             throw new UnimplementedException(
-                    "mount type %s is for a mount manager, which is not here: the snapshotter must answer mounts that mount(2) knows"
+                    "mount type \"%s\" is for a mount manager, which is not here: the snapshotter must answer mounts that mount(2) knows"
                             .formatted(type));
         }
         if (type.startsWith("fuse.") || type.startsWith("fuse3.")) {
-            throw new UnimplementedException("mount type %s needs the program mount.%s, which is not run here"
+            throw new UnimplementedException("mount type \"%s\" needs the program mount.%s, which is not run here"
                     .formatted(type, type.substring(0, type.indexOf('.'))));
         }
         if (type.equals("loop")) {
-            throw new UnimplementedException("mount type loop: loop devices are not set up here");
+            throw new UnimplementedException("mount type \"loop\": loop devices are not set up here");
         }
     }
 
@@ -105,7 +114,17 @@ public final class Mounts {
             mapIds(mount, options, target);
             return;
         }
-        MountCalls.mount(mount.source(), target, mount.type(), options.flags(), String.join(",", options.data()));
+        try {
+            MountCalls.mount(mount.source(), target, mount.type(), options.flags(), String.join(",", options.data()));
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ENODEV) {
+                throw new UnimplementedException(
+                        "mount type \"%s\" is not known to this kernel: load its module, or have the snapshotter answer another"
+                                .formatted(mount.type()),
+                        e);
+            }
+            throw e;
+        }
     }
 
     private static void mapIds(Mount mount, MountOptions options, Path target) throws IOException {
