@@ -9,9 +9,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,6 +36,10 @@ final class LayerSource implements AutoCloseable {
     private final byte[] otherBuffer = new byte[BUFFER];
     private final OpenFile.Buffer nativeBuffer = new OpenFile.Buffer(BUFFER);
     private final Map<Inode, String> firstNames = new HashMap<>();
+
+    /** Names, so far, of unchanged files with several; as many as the tree has. */
+    private final Map<Inode, List<String>> unchangedNames = new HashMap<>();
+
     private final Set<String> writtenFolders = new HashSet<>();
 
     private record Inode(long device, long number) {}
@@ -78,7 +84,29 @@ final class LayerSource implements AutoCloseable {
             compareFolders(path);
         } else if (after.isFolder() || !same(path, before, after)) {
             add(path);
+        } else if (after.isRegularFile() && after.links() > 1) {
+            keepLinked(path, after);
         }
+    }
+
+    /**
+     * An unchanged file that gets a new name is written under that, once, and its other names as links to it: an applier need not
+     * see the layers below, so what a link names must be in the layer.
+     */
+    private void keepLinked(String path, FileStat stat) throws IOException {
+        Inode inode = new Inode(stat.device(), stat.inode());
+        String first = firstNames.get(inode);
+        if (first == null) {
+            unchangedNames.computeIfAbsent(inode, _ -> new ArrayList<>()).add(path);
+        } else {
+            writeLink(path, first, stat);
+        }
+    }
+
+    private void writeLink(String path, String first, FileStat stat) throws IOException {
+        writeParents(path);
+        archive.write(
+                entry(EntryType.HARD_LINK, path, path, stat).linkName(first).build());
     }
 
     private boolean same(String path, FileStat before, FileStat after) throws IOException {
@@ -144,16 +172,13 @@ final class LayerSource implements AutoCloseable {
         if (type.isEmpty()) {
             return; // a socket means nothing without the process that listens on it
         }
-        writeParents(path);
-        if (stat.links() > 1) {
-            String first = firstNames.putIfAbsent(new Inode(stat.device(), stat.inode()), path);
-            if (first != null) {
-                archive.write(entry(EntryType.HARD_LINK, path, path, stat)
-                        .linkName(first)
-                        .build());
-                return;
-            }
+        Inode inode = new Inode(stat.device(), stat.inode());
+        String first = stat.links() > 1 ? firstNames.putIfAbsent(inode, path) : null;
+        if (first != null) {
+            writeLink(path, first, stat);
+            return;
         }
+        writeParents(path);
         TarEntry.Builder entry = entry(type.get(), path, path, stat);
         switch (type.get()) {
             case SYMLINK -> entry.linkName(upper.symbolicLink(path));
@@ -165,6 +190,12 @@ final class LayerSource implements AutoCloseable {
         archive.write(entry.build());
         if (type.get() == EntryType.FILE) {
             copy(path, stat.size());
+        }
+        List<String> unchanged = unchangedNames.remove(inode);
+        if (unchanged != null) {
+            for (String other : unchanged) {
+                writeLink(other, path, stat);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.longshore.daemon.diff;
 
 import dev.longshore.sdk.mount.Mount;
+import dev.longshore.sdk.mount.Mounts;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +49,7 @@ record LayerTarget(Path root, List<Path> lower, boolean overlay, String opaqueXa
             if (option.startsWith("upperdir=")) {
                 upper = Path.of(option.substring("upperdir=".length()));
             } else if (option.startsWith("lowerdir=")) {
-                for (String folder : option.substring("lowerdir=".length()).split(":", -1)) {
+                for (String folder : Mounts.lowerFolders(option.substring("lowerdir=".length()))) {
                     lower.add(Path.of(folder));
                 }
             } else if (option.equals("userxattr")) {

@@ -725,6 +725,23 @@ public abstract class DifferContract extends DifferFixture {
         assertThat(copy.tree().get("d/c")).contains("links 3").contains("\"content\"");
     }
 
+    /** Whose target is in the layer itself: appliers of others do not see the layers below. */
+    @Test
+    final void aNewHardLinkToAnUnchangedFileBringsAllOfItsNames() throws IOException {
+        Stack stack = new Stack(Stacking.PLAIN);
+        stack.apply(layer().file("a", "content").hardLink("d/c", "a").file("other", ""));
+        Stack before = new Stack(Stacking.PLAIN);
+        before.apply(layer().file("a", "content").hardLink("d/c", "a").file("other", ""));
+        Files.createLink(
+                stack.folders.getFirst().resolve("b"), stack.folders.getFirst().resolve("a"));
+        Descriptor layer = compare(before.writable(), stack.writable());
+        assertThat(namesIn(layer)).contains("b", "a", "d/c").doesNotContain("other");
+        before.apply(read(layer), MediaTypes.OCI_LAYER_GZIP);
+        for (String name : List.of("a", "b", "d/c")) {
+            assertThat(before.tree().get(name)).contains("links 3").contains("\"content\"");
+        }
+    }
+
     static Stream<Arguments> madeTypes() {
         return Stream.of(
                 Arguments.of("", MediaTypes.OCI_LAYER_GZIP, Compression.GZIP),
