@@ -87,6 +87,27 @@ class SuiteIT {
     }
 
     @Test
+    void mountsOutsideOfTheSnapshottersFolderAreRefused() throws IOException {
+        Programs.need("ctr");
+        suite("up").ok();
+        assertThat(prepare("inside").ok().out()).isEmpty();
+        suite("down").ok();
+        Path config = root.resolve("config.toml");
+        Path overlay = root.resolve("lib/overlay");
+        String written = Files.readString(config);
+        assertThat(written).contains("root = \"%s\"".formatted(overlay));
+        Files.writeString(config, written.replace(overlay.toString(), overlay + "2"));
+        suite("up").ok();
+        assertThat(prepare("outside").exitedWith(1).err())
+                .contains("overlayfs", "which is not below %s2, its exports.root".formatted(overlay));
+    }
+
+    private Ran prepare(String key) {
+        return Programs.run(List.of(
+                "ctr", "--address", root.resolve("run/longshore.sock").toString(), "snapshots", "prepare", key));
+    }
+
+    @Test
     void mistakeInTheConfigurationIsShown() throws IOException {
         Files.createDirectories(root);
         Files.writeString(root.resolve("config.toml"), "version = 3\nroot = 5\n");
