@@ -38,7 +38,7 @@ class LogBinaryIT {
                 wait
                 echo end
                 """.formatted(log));
-        try (ProcessStdio stdio = open(logger)) {
+        try (ProcessStdio stdio = open("binary", logger)) {
             Process process = new ProcessBuilder("/bin/sh", "-c", "echo one; echo two >&2")
                     .redirectOutput(stdio.redirects().out())
                     .redirectError(stdio.redirects().err())
@@ -52,12 +52,12 @@ class LogBinaryIT {
     @Test
     void pipesGoWithAProgramThatDoesNotBecomeReady() throws IOException {
         Path logger = logger("exit 1\n");
-        assertThatThrownBy(() -> open(logger)).isInstanceOf(UnavailableException.class);
+        assertThatThrownBy(() -> open("binary-v2", logger)).isInstanceOf(UnavailableException.class);
         await().atMost(PATIENCE).untilAsserted(() -> assertThat(folder).isDirectoryNotContaining("glob:**/log*[0-9]"));
     }
 
-    private ProcessStdio open(Path logger) throws IOException {
-        String address = "binary://" + logger;
+    private ProcessStdio open(String scheme, Path logger) throws IOException {
+        String address = scheme + "://" + logger;
         return ProcessStdio.open(new ProcessStdio.Addresses("", address, address, false), "c", "n", folder);
     }
 
