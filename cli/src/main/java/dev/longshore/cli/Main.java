@@ -27,6 +27,8 @@ import picocli.CommandLine.Spec;
             StopCommand.class,
             RemoveCommand.class,
             ImageCommand.class,
+            PullCommand.class,
+            PushCommand.class,
             PluginsCommand.class,
             PluginCommand.class,
             DoctorCommand.class,

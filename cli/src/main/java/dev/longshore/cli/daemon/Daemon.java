@@ -9,7 +9,9 @@ import dev.longshore.api.services.introspection.v1.IntrospectionGrpc;
 import dev.longshore.api.services.leases.v1.LeasesGrpc;
 import dev.longshore.api.services.namespaces.v1.NamespacesGrpc;
 import dev.longshore.api.services.snapshots.v1.SnapshotsGrpc;
+import dev.longshore.api.services.streaming.v1.StreamingGrpc;
 import dev.longshore.api.services.tasks.v1.TasksGrpc;
+import dev.longshore.api.services.transfer.v1.TransferGrpc;
 import dev.longshore.api.services.version.v1.VersionGrpc;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
@@ -117,6 +119,16 @@ public final class Daemon implements AutoCloseable {
     /** For reading and writing whole blobs. */
     public ContentGrpc.ContentBlockingV2Stub contentStreams() {
         return send(ContentGrpc.newBlockingV2Stub(channel), LONG);
+    }
+
+    /** For moving whole images. */
+    public TransferGrpc.TransferBlockingStub transfers() {
+        return send(TransferGrpc.newBlockingStub(channel), LONG);
+    }
+
+    /** What a transfer talks with its client through. */
+    public StreamingGrpc.StreamingBlockingV2Stub streams() {
+        return send(StreamingGrpc.newBlockingV2Stub(channel), LONG);
     }
 
     public SnapshotsGrpc.SnapshotsBlockingStub snapshots() {

@@ -24,8 +24,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
-/** The content store, as transfers use it. */
+/** The content store, as transfers use it; one for all of them. Safe for use by many threads. */
 final class Blobs {
 
     /** Bytes of a manifest, an index or a configuration. containerd's limit. */
@@ -37,6 +39,12 @@ final class Blobs {
     private static final Duration POLL = Duration.ofMillis(100);
 
     private final ContentStore content;
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Signaled whenever a blob is stored, or is not. */
+    private final Condition ended = lock.newCondition();
+
+    private long stores;
 
     Blobs(ContentStore content) {
         this.content = content;
@@ -96,8 +104,34 @@ final class Blobs {
                 if (!heldByAnother(context, ref)) {
                     throw e;
                 }
+            } finally {
+                tellOthers();
             }
-            Thread.sleep(POLL);
+            awaitAnother();
+        }
+    }
+
+    /** Until something that is stored here has ended; looks again soon in any case, since clients store blobs, too. */
+    private void awaitAnother() throws InterruptedException {
+        lock.lock();
+        try {
+            long seen = stores;
+            long nanos = POLL.toNanos();
+            while (stores == seen && nanos > 0) {
+                nanos = ended.awaitNanos(nanos);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void tellOthers() {
+        lock.lock();
+        try {
+            stores++;
+            ended.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 

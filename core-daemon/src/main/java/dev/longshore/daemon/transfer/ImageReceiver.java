@@ -52,13 +52,14 @@ final class ImageReceiver {
     ImageReceiver(
             CallContext context,
             TransferStores stores,
+            Blobs blobs,
             TransferConfig config,
             Semaphore unpacks,
             StoredImage wanted,
             ProgressTracker progress) {
         this.context = context;
         this.stores = stores;
-        this.blobs = new Blobs(stores.content());
+        this.blobs = blobs;
         this.config = config;
         this.unpacks = unpacks;
         this.wanted = wanted;

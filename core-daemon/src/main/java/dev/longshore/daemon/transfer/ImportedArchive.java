@@ -56,10 +56,10 @@ final class ImportedArchive {
 
     private record Stored(Digest digest, long size) {}
 
-    ImportedArchive(CallContext context, ContentStore content) {
+    ImportedArchive(CallContext context, ContentStore content, Blobs blobs) {
         this.context = context;
         this.content = content;
-        this.blobs = new Blobs(content);
+        this.blobs = blobs;
     }
 
     /**

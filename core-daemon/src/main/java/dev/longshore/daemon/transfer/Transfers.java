@@ -84,7 +84,7 @@ public final class Transfers {
                         "fetching image content", from.reference().toString(), root));
                 try (ProgressTracker progress =
                         new ProgressTracker(sink, from.reference().toString(), "downloading")) {
-                    new ImageReceiver(leased, stores, config, unpacks, wanted, progress)
+                    new ImageReceiver(leased, stores, blobs, config, unpacks, wanted, progress)
                             .receive(root, origin(registry, leased, from.reference()));
                 }
                 for (String name : new ImageNames(wanted).store(leased, stores.images(), root)) {
@@ -197,13 +197,13 @@ public final class Transfers {
     public void importArchive(CallContext context, InputStream archive, StoredImage wanted, Consumer<Progress> sink) {
         leased(context, leased -> {
             sink.accept(Progress.line("Importing"));
-            List<Descriptor> images = new ImportedArchive(leased, stores.content()).read(archive);
+            List<Descriptor> images = new ImportedArchive(leased, stores.content(), blobs).read(archive);
             for (Descriptor image : images) {
                 ImageNames names = new ImageNames(wanted);
                 Descriptor bare = new Descriptor(image.mediaType(), image.digest(), image.size());
                 try (ProgressTracker progress =
                         new ProgressTracker(sink, image.digest().toString(), "importing")) {
-                    new ImageReceiver(leased, stores, config, unpacks, wanted, progress).receive(bare, ARCHIVE);
+                    new ImageReceiver(leased, stores, blobs, config, unpacks, wanted, progress).receive(bare, ARCHIVE);
                 }
                 List<String> given = new ArrayList<>(names.storeAnnotated(leased, stores.images(), image));
                 if (images.size() == 1) {

@@ -44,6 +44,14 @@ public final class DockerConfig implements Credentials {
         this.file = file;
     }
 
+    /** The one that Docker's client uses: in the folder that {@code DOCKER_CONFIG} names, or in the user's own. */
+    public static DockerConfig ofUser(Map<String, String> environment) {
+        String folder = environment.getOrDefault("DOCKER_CONFIG", "");
+        Path config =
+                folder.isEmpty() ? Path.of(environment.getOrDefault("HOME", "/root"), ".docker") : Path.of(folder);
+        return new DockerConfig(config.resolve("config.json"));
+    }
+
     @Override
     public Optional<Credential> of(String host) throws IOException {
         byte[] bytes;
