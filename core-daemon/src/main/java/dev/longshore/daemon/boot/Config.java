@@ -1,12 +1,16 @@
 package dev.longshore.daemon.boot;
 
+import dev.longshore.daemon.diff.StreamProcessor;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
 import dev.longshore.daemon.transfer.TransferConfig;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.oci.MediaTypes;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,6 +27,7 @@ import java.util.Set;
  * @param timeouts by containerd's names, as they were written
  * @param socketDir where shims make their sockets
  * @param shimEnvironment {@code KEY=value} added to the environment of shims
+ * @param streamProcessors by id, in the order of their registration
  * @param differs the names of appliers and comparers, in the order in which they are tried
  * @param syncFs whether every layer is flushed to the disk before its Apply is answered
  * @param disabledPlugins by type and id, e.g. {@code io.containerd.grpc.v1.tasks}
@@ -65,6 +70,15 @@ public record Config(
     /** How lines of the log can look. */
     static final Set<String> LOG_FORMATS = Set.of("text", "json");
 
+    /** Where {@link #DECODERS} look for keys, and for what tells them of key providers. */
+    private static final Path OCICRYPT = DEFAULT_FILE.resolveSibling("ocicrypt");
+
+    /** For encrypted layers, as in containerd, whose own list lacks zstd: there unless a file has others of their ids. */
+    static final List<StreamProcessor> DECODERS = List.of(
+            decoder("io.containerd.ocicrypt.decoder.v1.tar.zstd", "+zstd"),
+            decoder("io.containerd.ocicrypt.decoder.v1.tar.gzip", "+gzip"),
+            decoder("io.containerd.ocicrypt.decoder.v1.tar", ""));
+
     /** The differ of the daemon itself. */
     static final String WALKING = "walking";
 
@@ -82,19 +96,20 @@ public record Config(
         static final MessageLimits DEFAULT = new MessageLimits(16 << 20, 16 << 20);
     }
 
-    /** A program that turns one media type into another. */
-    public record StreamProcessor(
-            String id, List<String> accepts, String returns, String path, List<String> args, List<String> env) {
-
-        public StreamProcessor {
-            accepts = List.copyOf(accepts);
-            args = List.copyOf(args);
-            env = List.copyOf(env);
-        }
+    private static StreamProcessor decoder(String id, String compression) {
+        String returns = MediaTypes.OCI_LAYER + compression;
+        return new StreamProcessor(
+                id,
+                List.of(returns + "+encrypted"),
+                returns,
+                "ctd-decoder",
+                List.of("--decryption-keys-path", OCICRYPT.resolve("keys").toString()),
+                List.of("OCICRYPT_KEYPROVIDER_CONFIG=" + OCICRYPT.resolve("ocicrypt_keyprovider.conf")));
     }
 
     public Config {
         timeouts = Map.copyOf(timeouts);
+        streamProcessors = Collections.unmodifiableMap(new LinkedHashMap<>(streamProcessors));
         proxyPlugins = List.copyOf(proxyPlugins);
         shimEnvironment = List.copyOf(shimEnvironment);
         differs = List.copyOf(differs);

@@ -2,7 +2,7 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.boot.Config.MessageLimits;
 import dev.longshore.daemon.boot.Config.Socket;
-import dev.longshore.daemon.boot.Config.StreamProcessor;
+import dev.longshore.daemon.diff.StreamProcessor;
 import dev.longshore.daemon.gc.GcConfig;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.proxyplugin.ProxyPluginConfig;
@@ -313,17 +313,27 @@ final class ConfigReader {
 
     private Map<String, StreamProcessor> streamProcessors() {
         Map<String, StreamProcessor> processors = new LinkedHashMap<>();
-        file.section("stream_processors")
-                .sections()
-                .forEach((id, section) -> processors.put(
-                        id,
-                        new StreamProcessor(
-                                id,
-                                section.strings("accepts"),
-                                section.string("returns").orElse(""),
-                                section.string("path").orElse(""),
-                                section.strings("args"),
-                                section.strings("env"))));
+        Config.DECODERS.forEach(decoder -> processors.put(decoder.id(), decoder));
+        file.section("stream_processors").sections().forEach((id, section) -> {
+            // One that a file has is registered where the file has it, which is behind those that are there by default.
+            processors.remove(id);
+            processors.put(
+                    id,
+                    new StreamProcessor(
+                            id,
+                            section.strings("accepts"),
+                            section.string("returns").orElse(""),
+                            section.string("path").orElse(""),
+                            section.strings("args"),
+                            section.strings("env")));
+            if (section.strings("accepts").isEmpty()
+                    || section.string("returns").orElse("").isEmpty()
+                    || section.string("path").orElse("").isEmpty()) {
+                warnings.add(new ConfigProblem(
+                        section.place("accepts"),
+                        "stream processor \"%s\" cannot be used: it needs accepts, returns and path".formatted(id)));
+            }
+        });
         return processors;
     }
 

@@ -1,6 +1,5 @@
 package dev.longshore.daemon.boot;
 
-import dev.longshore.daemon.proxyplugin.ProxyPlugins;
 import dev.longshore.sdk.diff.Applier;
 import dev.longshore.sdk.diff.Comparer;
 import java.util.ArrayList;
@@ -11,7 +10,8 @@ import java.util.function.Function;
 /** The differs in the order in which they are tried: the daemon's own, and whatever plugins there are at the moment. */
 final class Differs {
 
-    private final ProxyPlugins plugins;
+    private final Function<String, Optional<Applier>> pluginAppliers;
+    private final Function<String, Optional<Comparer>> pluginComparers;
     private final Optional<BuiltIn> builtIn;
     private volatile List<String> order;
 
@@ -19,11 +19,18 @@ final class Differs {
     record BuiltIn(Applier applier, Comparer comparer) {}
 
     /**
+     * @param pluginAppliers plugins by their names
+     * @param pluginComparers plugins by their names
      * @param builtIn empty if it is disabled
      * @param order names; those that there are no differs for are passed over
      */
-    Differs(ProxyPlugins plugins, Optional<BuiltIn> builtIn, List<String> order) {
-        this.plugins = plugins;
+    Differs(
+            Function<String, Optional<Applier>> pluginAppliers,
+            Function<String, Optional<Comparer>> pluginComparers,
+            Optional<BuiltIn> builtIn,
+            List<String> order) {
+        this.pluginAppliers = pluginAppliers;
+        this.pluginComparers = pluginComparers;
         this.builtIn = builtIn;
         this.order = List.copyOf(order);
     }
@@ -34,11 +41,11 @@ final class Differs {
     }
 
     List<Applier> appliers() {
-        return inOrder(BuiltIn::applier, plugins::applier);
+        return inOrder(BuiltIn::applier, pluginAppliers);
     }
 
     List<Comparer> comparers() {
-        return inOrder(BuiltIn::comparer, plugins::comparer);
+        return inOrder(BuiltIn::comparer, pluginComparers);
     }
 
     private <D> List<D> inOrder(Function<BuiltIn, D> own, Function<String, Optional<D>> plugin) {

@@ -20,8 +20,7 @@ final class RuntimeSettings {
     private RuntimeSettings() {}
 
     static RuntimeConfig of(Config config, DaemonFolders folders, Map<String, String> environment) {
-        Optional<Path> bin =
-                Optional.ofNullable(System.getProperty("longshore.home")).map(home -> Path.of(home, "bin"));
+        Optional<Path> bin = bin();
         return new RuntimeConfig(
                 folders.tasksState(),
                 folders.tasksRoot(),
@@ -36,7 +35,13 @@ final class RuntimeSettings {
                 timeouts(config.timeouts()));
     }
 
-    private static List<Path> path(String text) {
+    /** Where the daemon's own programs are; empty if it does not run from a distribution. */
+    static Optional<Path> bin() {
+        return Optional.ofNullable(System.getProperty("longshore.home")).map(home -> Path.of(home, "bin"));
+    }
+
+    /** The folders of a PATH. */
+    static List<Path> path(String text) {
         return Arrays.stream(text.split(":", -1))
                 .filter(folder -> !folder.isEmpty())
                 .map(Path::of)

@@ -2,6 +2,8 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.boot.Differs.BuiltIn;
 import dev.longshore.daemon.content.LocalContentStore;
+import dev.longshore.daemon.diff.ProcessingApplier;
+import dev.longshore.daemon.diff.StreamProcessors;
 import dev.longshore.daemon.diff.WalkingApplier;
 import dev.longshore.daemon.diff.WalkingComparer;
 import dev.longshore.daemon.event.EventExchange;
@@ -47,6 +49,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -140,8 +143,14 @@ final class Wiring implements AutoCloseable {
                 exchange::publish));
         var _ = tasks.loadBundles();
 
-        // Differs, and transfers, which unpack with them.
-        Differs differs = new Differs(plugins, walking(content, folders), config.differs());
+        // Differs, with the programs that turn other media types into theirs; and transfers, which unpack with them.
+        StreamProcessors processors = streamProcessors(environment);
+        Differs differs = new Differs(
+                name -> plugins.applier(name)
+                        .map(applier -> new ProcessingApplier(applier, content, metadata.leases(), processors, clock)),
+                plugins::comparer,
+                walking(content, folders, processors),
+                config.differs());
         StreamingService streaming = new StreamingService();
         Transfers transfers = new Transfers(
                 new TransferStores(
@@ -229,12 +238,20 @@ final class Wiring implements AutoCloseable {
         return folders.content();
     }
 
-    private Optional<BuiltIn> walking(ContentStore content, DaemonFolders folders) {
+    /** Their programs are looked for in PATH, then beside the daemon's own. */
+    private StreamProcessors streamProcessors(Map<String, String> environment) {
+        List<Path> searched = new ArrayList<>(RuntimeSettings.path(environment.getOrDefault("PATH", "")));
+        RuntimeSettings.bin().ifPresent(searched::add);
+        return new StreamProcessors(config.streamProcessors().values(), searched);
+    }
+
+    private Optional<BuiltIn> walking(ContentStore content, DaemonFolders folders, StreamProcessors processors) {
         if (config.disabledPlugins().contains("io.containerd.differ.v1.walking")) {
             return Optional.empty();
         }
         return Optional.of(new BuiltIn(
-                new WalkingApplier(content, folders.mounts()), new WalkingComparer(content, folders.mounts())));
+                new WalkingApplier(content, folders.mounts(), processors),
+                new WalkingComparer(content, folders.mounts())));
     }
 
     /** Says that the daemon is ready, and returns when the process is told to end. */

@@ -1,14 +1,11 @@
 package dev.longshore.daemon.diff;
 
-import dev.longshore.sdk.compress.Compression;
 import dev.longshore.sdk.compress.CompressionException;
-import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.diff.Applier;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.InvalidArgumentException;
-import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.linux.Folder;
 import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.mount.Mounts;
@@ -21,30 +18,26 @@ import dev.longshore.sdk.tar.TarLimits;
 import dev.longshore.sdk.tar.TarReader;
 import dev.longshore.sdk.typeurl.TypedValue;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Applies layers that are tar archives, plain or compressed with gzip or zstd. */
+/** Applies layers that are tar archives, or that stream processors make tar archives of. */
 public final class WalkingApplier implements Applier {
-
-    private static final int READ = 1 << 20;
-    private static final String OCI_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar";
-    private static final String DOCKER_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
     private final ContentStore content;
     private final Path scratch;
+    private final StreamProcessors processors;
 
     /** @param scratch where mounts are made */
-    public WalkingApplier(ContentStore content, Path scratch) {
+    public WalkingApplier(ContentStore content, Path scratch, StreamProcessors processors) {
         this.content = content;
         this.scratch = scratch;
+        this.processors = processors;
     }
 
     @Override
@@ -54,17 +47,18 @@ public final class WalkingApplier implements Applier {
             List<Mount> mounts,
             Map<String, TypedValue> payloads,
             boolean syncFileSystem) {
-        boolean compressed = mayBeCompressed(layer);
-        try (ContentReader blob = content.reader(context, layer.digest())) {
-            if (layer.size() > 0 && layer.size() != blob.size()) {
-                throw new InvalidArgumentException("it has %d bytes, and its descriptor says %d: one of them is damaged"
-                        .formatted(blob.size(), layer.size()));
-            }
-            Layer from = new Layer(blob, compressed, syncFileSystem);
+        try (BlobStream blob = BlobStream.open(content, context, layer);
+                PlainLayer plain = processors.open(blob, layer, payloads, context.deadline())) {
             Optional<LayerTarget> overlay = LayerTarget.overlay(mounts);
-            return overlay.isPresent()
-                    ? from.apply(overlay.get())
-                    : Mounts.withTempMount(mounts, scratch, root -> from.apply(LayerTarget.plain(root)));
+            try {
+                return overlay.isPresent()
+                        ? apply(plain, overlay.get(), syncFileSystem)
+                        : Mounts.withTempMount(
+                                mounts, scratch, root -> apply(plain, LayerTarget.plain(root), syncFileSystem));
+            } catch (IOException | RuntimeException e) {
+                plain.explain();
+                throw e;
+            }
         } catch (TarFormatException | CompressionException e) {
             throw new InvalidArgumentException(
                     "layer %s cannot be read: %s".formatted(layer.digest(), e.getMessage()), e);
@@ -77,95 +71,24 @@ public final class WalkingApplier implements Applier {
         }
     }
 
-    /** What to apply. */
-    private record Layer(ContentReader blob, boolean compressed, boolean syncFileSystem) {
-
-        Descriptor apply(LayerTarget target) throws IOException {
-            BlobStream stream = new BlobStream(blob);
-            try (InputStream plain = compressed ? Compression.decompress(stream) : stream;
-                    ReadAhead ahead = new ReadAhead(plain, Digest.digester("sha256"));
-                    LayerWriter writer = new LayerWriter(target)) {
-                TarReader archive = new TarReader(ahead, TarLimits.DEFAULT, GlobalHeaders.IGNORE);
-                for (Optional<TarEntry> entry = archive.next(); entry.isPresent(); entry = archive.next()) {
-                    writer.write(entry.get(), archive);
+    private static Descriptor apply(PlainLayer plain, LayerTarget target, boolean syncFileSystem) throws IOException {
+        try (ReadAhead ahead = new ReadAhead(plain, Digest.digester("sha256"));
+                LayerWriter writer = new LayerWriter(target)) {
+            TarReader archive = new TarReader(ahead, TarLimits.DEFAULT, GlobalHeaders.IGNORE);
+            for (Optional<TarEntry> entry = archive.next(); entry.isPresent(); entry = archive.next()) {
+                writer.write(entry.get(), archive);
+            }
+            // What is behind the archive's end belongs to the digest all the same.
+            ahead.transferTo(OutputStream.nullOutputStream());
+            plain.finish();
+            writer.finish();
+            if (syncFileSystem) {
+                try (Folder root = Folder.open(target.root())) {
+                    root.syncFileSystem();
                 }
-                // What is behind the archive's end belongs to the digest all the same.
-                ahead.transferTo(OutputStream.nullOutputStream());
-                writer.finish();
-                if (syncFileSystem) {
-                    try (Folder root = Folder.open(target.root())) {
-                        root.syncFileSystem();
-                    }
-                }
-                Digest diffId = new Digest("sha256", HexFormat.of().formatHex(ahead.digest()));
-                return new Descriptor(MediaTypes.OCI_LAYER, diffId, ahead.size());
             }
-        }
-    }
-
-    /**
-     * Whether a layer's first bytes say how it is compressed. As in containerd, OCI's plain types are believed, and Docker's are
-     * not: its clients have labeled compressed layers with them.
-     *
-     * @throws UnimplementedException if it is no layer that is applied here
-     */
-    private static boolean mayBeCompressed(Descriptor layer) {
-        return switch (layer.mediaType()) {
-            case MediaTypes.OCI_LAYER, OCI_NONDISTRIBUTABLE -> false;
-            case MediaTypes.OCI_LAYER_GZIP,
-                    MediaTypes.OCI_LAYER_ZSTD,
-                    OCI_NONDISTRIBUTABLE + "+gzip",
-                    OCI_NONDISTRIBUTABLE + "+zstd",
-                    MediaTypes.DOCKER_LAYER,
-                    MediaTypes.DOCKER_LAYER_GZIP,
-                    MediaTypes.DOCKER_LAYER_ZSTD,
-                    DOCKER_FOREIGN,
-                    DOCKER_FOREIGN + ".gzip",
-                    DOCKER_FOREIGN + ".zstd" -> true;
-            default ->
-                throw new UnimplementedException("media type \"%s\" of layer %s is none that can be applied"
-                        .formatted(layer.mediaType(), layer.digest()));
-        };
-    }
-
-    /** A blob from front to back. */
-    private static final class BlobStream extends InputStream {
-
-        private final ContentReader blob;
-        private final ByteBuffer buffer = ByteBuffer.allocate(READ).limit(0);
-        private long position;
-
-        BlobStream(ContentReader blob) {
-            this.blob = blob;
-        }
-
-        private boolean fill() {
-            if (buffer.hasRemaining()) {
-                return true;
-            }
-            buffer.clear();
-            int count = blob.read(buffer, position);
-            buffer.flip();
-            position += Math.max(0, count);
-            return count > 0;
-        }
-
-        @Override
-        public int read() {
-            return fill() ? buffer.get() & 0xff : -1;
-        }
-
-        @Override
-        public int read(byte[] bytes, int offset, int length) {
-            if (length == 0) {
-                return 0;
-            }
-            if (!fill()) {
-                return -1;
-            }
-            int count = Math.min(length, buffer.remaining());
-            buffer.get(bytes, offset, count);
-            return count;
+            Digest diffId = new Digest("sha256", HexFormat.of().formatHex(ahead.digest()));
+            return new Descriptor(MediaTypes.OCI_LAYER, diffId, ahead.size());
         }
     }
 }

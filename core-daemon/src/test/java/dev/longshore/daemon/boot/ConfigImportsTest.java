@@ -236,7 +236,8 @@ class ConfigImportsTest {
             assertThat(result.config().grpc().address()).isEqualTo(Path.of("/run/containerd/containerd.sock"));
             assertThat(result.config().ttrpc().address()).isEqualTo(Path.of("/run/containerd/containerd.sock.ttrpc"));
             assertThat(result.config().root()).isEqualTo(Path.of("/var/lib/containerd"));
-            assertThat(result.config().streamProcessors()).hasSize(2);
+            // Those two, and ours for zstd.
+            assertThat(result.config().streamProcessors()).hasSize(3);
             assertThat(result.config().gc().mutationThreshold()).isEqualTo(100);
             assertThat(result.warnings())
                     .allSatisfy(

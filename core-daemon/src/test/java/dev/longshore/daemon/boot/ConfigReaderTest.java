@@ -113,7 +113,7 @@ class ConfigReaderTest {
         assertThat(plugin.maxInflight()).isEqualTo(7);
         assertThat(plugin.exports()).containsEntry("root", "/x");
         assertThat(config.streamProcessors().values())
-                .first()
+                .last()
                 .satisfies(processor -> assertThat(processor.env()).containsExactly("A=b"));
         assertThat(config.grpc()).isEqualTo(new Config.Socket(Path.of("/c.sock"), 1, 2));
         assertThat(config.ttrpc()).isEqualTo(new Config.Socket(Path.of("/d.sock"), 5, 6));

@@ -78,7 +78,7 @@ class PluginReloadIT {
         lost = new LostSnapshots(plugins, snapshotters);
         plugins.listen(lost::pluginChanged);
         PluginReload.enabled(config, List.of()).values().forEach(plugins::add);
-        Differs differs = new Differs(plugins, Optional.empty(), config.differs());
+        Differs differs = new Differs(plugins::applier, plugins::comparer, Optional.empty(), config.differs());
         reload = new PluginReload(source, config, plugins, snapshotters, differs);
     }
 

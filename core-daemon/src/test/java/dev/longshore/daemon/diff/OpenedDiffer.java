@@ -29,7 +29,8 @@ final class OpenedDiffer implements AutoCloseable {
     }
 
     static Differ direct(ContentStore content, Path scratch) {
-        return new Differ(new WalkingApplier(content, scratch), new WalkingComparer(content, scratch));
+        return new Differ(
+                new WalkingApplier(content, scratch, StreamProcessors.NONE), new WalkingComparer(content, scratch));
     }
 
     Differ proxied(ContentStore content, Path scratch) throws IOException {

@@ -27,6 +27,8 @@ final class FileLibc {
 
     static native long read(int fd, Pointer buffer, long length);
 
+    static native long write(int fd, Pointer buffer, long length);
+
     static native long pwrite(int fd, Pointer buffer, long length, long offset);
 
     static native int ftruncate(int fd, long length);

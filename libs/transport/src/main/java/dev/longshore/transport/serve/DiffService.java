@@ -12,6 +12,7 @@ import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.label.Labels;
 import dev.longshore.sdk.typeurl.TypedValue;
 import dev.longshore.transport.grpc.CallContexts;
+import dev.longshore.transport.grpc.Interruptible;
 import dev.longshore.transport.grpc.Unary;
 import io.grpc.stub.StreamObserver;
 import java.time.Instant;
@@ -54,14 +55,15 @@ public final class DiffService extends DiffGrpc.DiffImplBase {
                             id,
                             new TypedValue(value.getTypeUrl(), value.getValue().toByteArray())));
             return ApplyResponse.newBuilder()
-                    .setApplied(DescriptorProtos.proto(first(
+                    // A layer takes long, and programs may work on it: they end with the call.
+                    .setApplied(DescriptorProtos.proto(Interruptible.call(() -> first(
                             appliers.get(),
                             applier -> applier.apply(
                                     CallContexts.current(),
                                     DescriptorProtos.record(request.getDiff()),
                                     Protos.mountRecords(request.getMountsList()),
                                     payloads,
-                                    alwaysSync || request.getSyncFs()))))
+                                    alwaysSync || request.getSyncFs())))))
                     .build();
         });
     }
