@@ -51,6 +51,9 @@ class_path longshored core-daemon
 class_path longshore-snapshotter-overlay snapshotter-overlay
 class_path containerd-shim-runc-v2 shim-runc-v2
 class_path longshore cli
+class_path longshore-stream-gzip stream-processors
+class_path longshore-stream-zstd stream-processors
+class_path ctd-decoder stream-processors
 
 # What the daemon and its plugins have in common comes first in every class path, in one order: the classes in it are in one archive
 # (see longshore-aot), whose memory all processes share. It costs a program nothing that it does not use some of these jars.

@@ -37,6 +37,8 @@ class ArchitectureTest {
                         "dev.longshore.overlay",
                         "dev.longshore.shim",
                         "dev.longshore.cli",
+                        "dev.longshore.stream.ctd",
+                        "dev.longshore.ocicrypt",
                         "dev.longshore.examples.copy");
     }
 
@@ -62,6 +64,18 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "dev.longshore.daemon..",
                         "dev.longshore.overlay..",
+                        "dev.longshore.cli..",
+                        "dev.longshore.transport..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideInAnyPackage("dev.longshore.stream..", "dev.longshore.ocicrypt..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.overlay..",
+                        "dev.longshore.shim..",
                         "dev.longshore.cli..",
                         "dev.longshore.transport..")
                 .check(classes);

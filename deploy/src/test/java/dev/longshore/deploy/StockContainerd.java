@@ -23,6 +23,7 @@ final class StockContainerd implements AutoCloseable {
     private final List<Path> path;
     private final List<String> prefix;
     private final boolean withOverlay;
+    private String more = "";
     private @Nullable Process overlay;
     private @Nullable Process daemon;
 
@@ -42,6 +43,11 @@ final class StockContainerd implements AutoCloseable {
         this.path = List.copyOf(path);
         this.prefix = List.copyOf(prefix);
         this.withOverlay = withOverlay;
+    }
+
+    /** Adds tables to its configuration, before it is started. */
+    void configure(String tables) {
+        more += tables;
     }
 
     /** Starts what does not run. */
@@ -91,7 +97,7 @@ final class StockContainerd implements AutoCloseable {
                     address = "%s"
                     """.formatted(OVERLAY, overlaySocket());
         }
-        return config;
+        return config + more;
     }
 
     private Process launch(List<String> command, String log) throws IOException {

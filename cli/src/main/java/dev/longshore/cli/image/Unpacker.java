@@ -2,6 +2,8 @@ package dev.longshore.cli.image;
 
 import static dev.longshore.transport.grpc.Unary.call;
 
+import com.google.protobuf.Any;
+import com.google.protobuf.ByteString;
 import dev.longshore.api.services.diff.v1.ApplyRequest;
 import dev.longshore.api.services.snapshots.v1.CommitSnapshotRequest;
 import dev.longshore.api.services.snapshots.v1.PrepareSnapshotRequest;
@@ -10,6 +12,8 @@ import dev.longshore.api.services.snapshots.v1.StatSnapshotRequest;
 import dev.longshore.api.types.Mount;
 import dev.longshore.cli.daemon.Daemon;
 import dev.longshore.cli.text.Progress;
+import dev.longshore.ocicrypt.Annotations;
+import dev.longshore.ocicrypt.DecryptionKeys;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.ContainerdException;
@@ -22,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * Makes snapshots of an image's layers, each on the one below, named by chain ids. Snapshots that are there, of this or
@@ -32,6 +37,12 @@ import java.util.UUID;
 public final class Unpacker {
 
     private static final String SNAPSHOT_REF = "containerd.io/snapshot.ref";
+
+    /** The processors of encrypted layers, by the ids that they have in containerd's default configuration, and in ours. */
+    private static final List<String> DECODERS = List.of(
+            "io.containerd.ocicrypt.decoder.v1.tar",
+            "io.containerd.ocicrypt.decoder.v1.tar.gzip",
+            "io.containerd.ocicrypt.decoder.v1.tar.zstd");
 
     private final Daemon daemon;
     private final BlobStore store;
@@ -126,8 +137,10 @@ public final class Unpacker {
                                     .setDiff(dev.longshore.api.types.Descriptor.newBuilder()
                                             .setMediaType(layer.mediaType())
                                             .setDigest(layer.digest().toString())
-                                            .setSize(layer.size()))
+                                            .setSize(layer.size())
+                                            .putAllAnnotations(layer.annotations()))
                                     .addAllMounts(mounts)
+                                    .putAllPayloads(payloads(layer))
                                     .build()))
                     .getApplied()
                     .getDigest();
@@ -142,6 +155,24 @@ public final class Unpacker {
             throw e;
         }
         store.label(layer.digest(), Map.of("containerd.io/uncompressed", diffId.toString()));
+    }
+
+    /** containerd's daemon has nothing for the processors of encrypted layers but what its client sends; the keys are the daemon's. */
+    private static Map<String, Any> payloads(Descriptor layer) {
+        if (!Annotations.isEncrypted(layer.mediaType())) {
+            return Map.of();
+        }
+        Any payload = Any.newBuilder()
+                .setTypeUrl("io.containerd.ocicrypt.v1.Payload")
+                .setValue(ByteString.copyFrom(DecryptionKeys.payload(
+                        Map.of(),
+                        Map.of(
+                                "mediaType", layer.mediaType(),
+                                "digest", layer.digest().toString(),
+                                "size", layer.size(),
+                                "annotations", layer.annotations()))))
+                .build();
+        return DECODERS.stream().collect(Collectors.toMap(id -> id, _ -> payload));
     }
 
     private void commit(String key, String name, String parent) {

@@ -5,6 +5,7 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.Locale;
 import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 
@@ -33,6 +34,23 @@ public enum Compression {
             case GZIP -> new GzipStream(buffered, BUFFER);
             case ZSTD -> new ZstdStream(buffered);
         };
+    }
+
+    /**
+     * Like {@link #decompress(InputStream)} for a stream that is known to be of this kind.
+     *
+     * @throws CompressionException if it is of another
+     */
+    public InputStream expand(InputStream in) throws IOException {
+        BufferedInputStream buffered = new BufferedInputStream(in, BUFFER);
+        buffered.mark(4);
+        Compression found = detect(buffered.readNBytes(4));
+        buffered.reset();
+        if (found != this) {
+            throw new CompressionException("the stream is not compressed with %s, but with %s"
+                    .formatted(name().toLowerCase(Locale.ROOT), found.name().toLowerCase(Locale.ROOT)));
+        }
+        return decompress(buffered);
     }
 
     /** What a stream is that begins with {@code start}. */
