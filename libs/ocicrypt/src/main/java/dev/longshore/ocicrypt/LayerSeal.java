@@ -35,15 +35,17 @@ public record LayerSeal(byte[] hmac, byte[] nonce) {
                     "the layer's cipher is \"%s\", and only %s is known".formatted(cipher, CIPHER));
         }
         Map<String, Object> values = Json.object(options, "cipheroptions");
-        return new LayerSeal(Values.base64(values, "hmac"), Values.base64(values, "nonce"));
+        // Old writers have it among the cipher's options.
+        byte[] hmac = Values.base64(options, "hmac");
+        return new LayerSeal(hmac.length > 0 ? hmac : Values.base64(values, "hmac"), Values.base64(values, "nonce"));
     }
 
     /** As an annotation has it. */
     String annotation() {
         Map<String, Object> options = new LinkedHashMap<>();
         options.put("cipher", CIPHER);
-        options.put("hmac", null);
-        options.put("cipheroptions", Map.of("hmac", Base64.getEncoder().encodeToString(hmac)));
+        options.put("hmac", Base64.getEncoder().encodeToString(hmac));
+        options.put("cipheroptions", Map.of());
         return Base64.getEncoder().encodeToString(Json.bytes(options));
     }
 }
