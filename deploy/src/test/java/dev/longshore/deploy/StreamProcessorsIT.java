@@ -45,7 +45,7 @@ class StreamProcessorsIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rsa", "ec", "pkcs7", "pgp"})
+    @ValueSource(strings = {"rsa", "ec", "pgp"})
     void anImageThatSkopeoHasEncryptedRuns(String kind) throws IOException {
         String recipient = recipient(kind);
         configure(keys);
