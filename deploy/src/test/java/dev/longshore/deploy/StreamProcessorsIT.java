@@ -59,7 +59,8 @@ class StreamProcessorsIT {
     void ctrThatKnowsNothingOfEncryptionUnpacksAndRunsIt() throws IOException {
         configure(keys);
         Path archive = encrypted(recipient("rsa"));
-        suite.ctr("images", "import", archive.toString()).ok();
+        suite.ctr("images", "import", "--base-name", "docker.io/library/secret", archive.toString())
+                .ok();
         assertThat(suite.ctr("run", "--rm", IMAGE, "c1", "/bin/echo", "decrypted")
                         .ok()
                         .out())
