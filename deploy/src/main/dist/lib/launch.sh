@@ -70,7 +70,10 @@ if [ "${LONGSHORE_AOT:-}" != off ]; then
       ;;
     record)
       set -- $quiet "-XX:ArchiveClassesAtExit=$cache.new" -cp "$class_path" "$main" "$@"
-      [ -z "${LONGSHORE_AOT_BASE:-}" ] || set -- "-XX:SharedArchiveFile=$LONGSHORE_AOT_BASE" "$@"
+      # Programs that are to start with as little as possible have a class path of their own, and the JDK's archive below.
+      base_jars=
+      [ -z "${LONGSHORE_AOT_BASE:-}" ] || IFS= read -r base_jars <"$lib/base.classpath"
+      case "$jars " in "${base_jars:-no base} "*) set -- "-XX:SharedArchiveFile=$LONGSHORE_AOT_BASE" "$@" ;; esac
       ;;
     require) set -- -Xshare:on "-XX:SharedArchiveFile=$cache" -cp "$class_path" "$main" "$@" ;;
     key)
