@@ -3,6 +3,7 @@ package dev.longshore.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -160,6 +161,18 @@ record Interop(
             shim.destroy();
             shim.onExit().join();
         });
+    }
+
+    /** {@code ctr} of containerd 2.x; skips the test where there is none. */
+    static String ctr2() {
+        String folder = System.getenv("LONGSHORE_CONTAINERD2");
+        if (folder != null) {
+            return Path.of(folder, "ctr").toString();
+        }
+        assumeTrue(
+                Programs.installed("ctr") && version("ctr").startsWith("2."),
+                "no ctr 2.x: the one on the PATH is another, and LONGSHORE_CONTAINERD2 is not set");
+        return "ctr";
     }
 
     /** What the program says its version is, e.g. {@code 1.6.20~ds1}; empty if it does not run. */

@@ -1,0 +1,289 @@
+package dev.longshore.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.longshore.testkit.RegistryProcess;
+import dev.longshore.testkit.RegistryProcess.Access;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Images go from a real registry to the daemon and back: by {@code longshore}, by {@code ctr} 1.x itself, and by {@code ctr} 2.x through the daemon. */
+class TransferIT {
+
+    private static final String USER = "joe";
+    private static final String PASSWORD = "not-secret";
+
+    @TempDir
+    private Path folder;
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private Suite suite;
+
+    @SuppressWarnings("NullAway.Init") // started by each test, in its own way
+    private RegistryProcess registry;
+
+    @BeforeEach
+    void up() {
+        suite = Suite.up();
+        open.add(suite);
+    }
+
+    @AfterEach
+    void down() throws Exception {
+        while (!open.isEmpty()) {
+            open.removeLast().close();
+        }
+    }
+
+    private void startRegistry(boolean tls, Access access) throws IOException {
+        registry = RegistryProcess.start(Files.createDirectories(folder.resolve("registry")), tls, access);
+        open.add(registry);
+    }
+
+    private String name(String repository) {
+        return registry.host() + "/" + repository + ":1";
+    }
+
+    /** The client with a configuration of Docker's in the test's own folder. */
+    private Ran longshore(String... arguments) {
+        List<String> command = new ArrayList<>(List.of(
+                Suite.distribution().resolve("bin/longshore").toString(),
+                "--address",
+                suite.address().toString()));
+        command.addAll(List.of(arguments));
+        return Programs.run(
+                command, "", Map.of("DOCKER_CONFIG", folder.resolve("docker").toString()));
+    }
+
+    private void logIn() throws IOException {
+        String both = Base64.getEncoder().encodeToString((USER + ":" + PASSWORD).getBytes(StandardCharsets.UTF_8));
+        Files.createDirectories(folder.resolve("docker"));
+        Files.writeString(
+                folder.resolve("docker/config.json"),
+                "{\"auths\":{\"%s\":{\"auth\":\"%s\"}}}".formatted(registry.host(), both));
+    }
+
+    private void remove(String name) {
+        suite.ctr("images", "rm", "--sync", name).ok();
+        assertThat(suite.ctr("content", "ls", "-q").ok().lines()).isEmpty();
+    }
+
+    @Test
+    void pushedImageIsPulledAndRuns() throws IOException {
+        startRegistry(false, Access.EVERYBODY);
+        suite.importBusybox(name("busybox"));
+        longshore("push", name("busybox")).ok();
+        remove(name("busybox"));
+
+        Ran pulled = longshore("pull", name("busybox")).ok();
+        assertThat(pulled.out()).contains(name("busybox"));
+        assertThat(pulled.err()
+                        .lines()
+                        .filter(line -> line.startsWith("layer "))
+                        .map(line -> line.replaceAll("^.*: |,.*$", "")))
+                .containsSubsequence("waiting", "complete", "extracting", "extracted");
+        assertThat(longshore("run", "--rm", name("busybox"), "echo", "it runs")
+                        .ok()
+                        .out())
+                .isEqualTo("it runs\n");
+        assertThat(suite.ctr("leases", "ls", "-q").ok().lines()).isEmpty();
+    }
+
+    @Test
+    void registryThatIsTrustedByHostsTomlIsSpokenToWithTls() throws IOException {
+        startRegistry(true, Access.EVERYBODY);
+        suite.importBusybox(name("busybox"));
+        Ran refused = longshore("push", name("busybox"));
+        assertThat(refused.exit()).isNotZero();
+
+        Path hosts = Files.createDirectories(folder.resolve("certs.d/" + registry.host()));
+        Files.writeString(
+                hosts.resolve("hosts.toml"),
+                "server = \"%s\"\nca = \"%s\"\n".formatted(registry.url(), registry.certificate()));
+        configure();
+        longshore("push", name("busybox")).ok();
+        remove(name("busybox"));
+        longshore("pull", name("busybox")).ok();
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(name("busybox"));
+    }
+
+    /** Has the daemon look into the test's folder for hosts.toml. */
+    private void configure() throws IOException {
+        Path config = suite.root().resolve("config.toml");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        + "\n[plugins.\"io.containerd.transfer.v1.local\"]\n  config_path = \"%s\"\n"
+                                .formatted(folder.resolve("certs.d")));
+        suite.kill("longshored");
+        suite.start();
+    }
+
+    @Test
+    void mirrorIsAskedInThePlaceOfTheRegistry() throws IOException {
+        startRegistry(false, Access.EVERYBODY);
+        suite.importBusybox(name("busybox"));
+        longshore("push", name("busybox")).ok();
+        Path hosts = Files.createDirectories(folder.resolve("certs.d/registry.invalid"));
+        Files.writeString(
+                hosts.resolve("hosts.toml"),
+                "[host.\"%s\"]\n  capabilities = [\"pull\", \"resolve\"]\n".formatted(registry.url()));
+        configure();
+        remove(name("busybox"));
+        longshore("pull", "registry.invalid/busybox:1").ok();
+        assertThat(longshore("run", "--rm", "registry.invalid/busybox:1", "echo", "from the mirror")
+                        .ok()
+                        .out())
+                .isEqualTo("from the mirror\n");
+        assertThat(String.join("\n", registry.log())).contains("ns=registry.invalid");
+    }
+
+    @Test
+    void passwordComesFromTheClient() throws IOException {
+        startRegistry(false, Access.password(folder, USER, PASSWORD));
+        suite.importBusybox(name("busybox"));
+        assertThat(longshore("push", name("busybox")).exit()).isNotZero();
+        logIn();
+        longshore("push", name("busybox")).ok();
+        remove(name("busybox"));
+        longshore("pull", name("busybox")).ok();
+        String log = Files.readString(suite.root().resolve("log/longshored.log"));
+        assertThat(log).doesNotContain(PASSWORD);
+    }
+
+    @Test
+    void imageThatIsNotThereIsSaidToBeSo() throws IOException {
+        startRegistry(false, Access.EVERYBODY);
+        longshore("pull", name("nothing")).failedWith("404");
+        assertThat(suite.ctr("leases", "ls", "-q").ok().lines()).isEmpty();
+    }
+
+    /** An image with one layer that no registry sends in a moment. */
+    private String pushBigImage() throws IOException {
+        Programs.need("umoci");
+        Path noise = folder.resolve("noise");
+        byte[] bytes = new byte[48 << 20];
+        new Random(1).nextBytes(bytes);
+        Files.write(noise, bytes);
+        Path layout = folder.resolve("layout");
+        Programs.run(List.of("umoci", "init", "--layout", layout.toString())).ok();
+        Programs.run(List.of("umoci", "new", "--image", layout + ":1")).ok();
+        Programs.run(List.of("umoci", "insert", "--image", layout + ":1", noise.toString(), "/noise"))
+                .ok();
+        Path archive = TestImage.pack(layout, folder.resolve("big.tar"));
+        longshore("image", "import", "--no-unpack", "--name", name("big"), archive.toString())
+                .ok();
+        longshore("push", name("big")).ok();
+        remove(name("big"));
+        return name("big");
+    }
+
+    @Test
+    void pullGoesOnWhereTheDaemonWasKilled() throws Exception {
+        startRegistry(false, Access.EVERYBODY);
+        String big = pushBigImage();
+        Process pull = new ProcessBuilder(
+                        Suite.distribution().resolve("bin/longshore").toString(),
+                        "--address",
+                        suite.address().toString(),
+                        "pull",
+                        "--no-unpack",
+                        big)
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("pull.log").toFile())
+                .start();
+        await().atMost(Programs.PATIENCE)
+                .pollInterval(Duration.ofMillis(5))
+                .until(() -> ingested() > 0 || !pull.isAlive());
+        suite.kill("longshored");
+        assertThat(pull.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        suite.start();
+        assumeTrue(pull.exitValue() != 0, "the pull was over before the daemon could be killed");
+        assertThat(ingested()).isPositive();
+
+        longshore("pull", big).ok();
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(big);
+        assertThat(registry.log().stream().filter(line -> line.contains("206"))).isNotEmpty();
+    }
+
+    /** Bytes of ingests that are on the disk. */
+    private long ingested() throws IOException {
+        Path ingests = suite.root().resolve("lib/daemon/io.containerd.content.v1.content/ingest");
+        if (!Files.isDirectory(ingests)) {
+            return 0;
+        }
+        try (var files = Files.walk(ingests)) {
+            long bytes = 0;
+            for (Path file : files.filter(path -> path.endsWith("data")).toList()) {
+                bytes += file.toFile().length();
+            }
+            return bytes;
+        }
+    }
+
+    @Test
+    void ctrPullsAndPushesByItself() throws IOException {
+        startRegistry(false, Access.EVERYBODY);
+        suite.importBusybox(name("busybox"));
+        List<String> local = Interop.version("ctr").startsWith("2.") ? List.of("--local") : List.of();
+        ctr("ctr", "push", local);
+        remove(name("busybox"));
+        ctr("ctr", "pull", local);
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(name("busybox"));
+    }
+
+    private void ctr(String program, String verb, List<String> flags) {
+        List<String> command = new ArrayList<>(
+                List.of(program, "--address", suite.address().toString(), "images", verb, "--plain-http"));
+        command.addAll(flags);
+        command.add(name("busybox"));
+        Programs.run(command).ok();
+    }
+
+    @Test
+    void ctr2LeavesAllOfItToTheDaemon() throws IOException {
+        String ctr = Interop.ctr2();
+        startRegistry(false, Access.EVERYBODY);
+        String archive = TestImage.busybox(name("busybox")).toString();
+        String address = suite.address().toString();
+        Programs.run(List.of(ctr, "--address", address, "images", "import", archive))
+                .ok();
+        ctr(ctr, "push", List.of());
+        remove(name("busybox"));
+        ctr(ctr, "pull", List.of());
+        Programs.run(List.of(ctr, "--address", address, "images", "tag", name("busybox"), "docker.io/library/other:1"))
+                .ok();
+        Path exported = folder.resolve("exported.tar");
+        Programs.run(List.of(
+                        ctr,
+                        "--address",
+                        address,
+                        "images",
+                        "export",
+                        exported.toString(),
+                        "docker.io/library/other:1"))
+                .ok();
+        suite.ctr("images", "rm", "docker.io/library/other:1").ok();
+        remove(name("busybox"));
+        longshore("image", "import", exported.toString()).ok();
+        assertThat(longshore("run", "--rm", "docker.io/library/other:1", "echo", "there and back")
+                        .ok()
+                        .out())
+                .isEqualTo("there and back\n");
+    }
+}
