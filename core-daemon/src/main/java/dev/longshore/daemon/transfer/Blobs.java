@@ -86,28 +86,54 @@ final class Blobs {
     void store(CallContext context, Descriptor descriptor, Map<String, String> labels, Source source, Watcher watcher)
             throws IOException, InterruptedException {
         String ref = ProgressTracker.name(descriptor);
+        ContentWriter writer;
+        try {
+            writer = open(context, ref, descriptor);
+        } catch (AlreadyExistsException e) {
+            watcher.exists();
+            return;
+        }
+        try (writer) {
+            write(writer, descriptor, source, watcher);
+            writer.commit(descriptor.size(), Optional.of(descriptor.digest()), labels);
+            watcher.complete();
+        } catch (AlreadyExistsException e) {
+            watcher.exists();
+        } catch (FailedPreconditionException e) {
+            drop(context, ref, e);
+            throw new DataLossException("%s is not what came for it: %s".formatted(ref, e.getMessage()), e);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            dropEmpty(context, ref, e);
+            throw e;
+        } finally {
+            tellOthers();
+        }
+    }
+
+    /** Waits while somebody else stores the same blob. */
+    private ContentWriter open(CallContext context, String ref, Descriptor descriptor) throws InterruptedException {
         while (true) {
             context.deadline().check("storing " + ref);
-            try (ContentWriter writer = content.writer(
-                    context, new WriterRequest(ref, descriptor.size(), Optional.of(descriptor.digest())))) {
-                write(writer, descriptor, source, watcher);
-                writer.commit(descriptor.size(), Optional.of(descriptor.digest()), labels);
-                watcher.complete();
-                return;
-            } catch (AlreadyExistsException e) {
-                watcher.exists();
-                return;
-            } catch (FailedPreconditionException e) {
-                drop(context, ref, e);
-                throw new DataLossException("%s is not what came for it: %s".formatted(ref, e.getMessage()), e);
+            try {
+                return content.writer(
+                        context, new WriterRequest(ref, descriptor.size(), Optional.of(descriptor.digest())));
             } catch (UnavailableException e) {
                 if (!heldByAnother(context, ref)) {
                     throw e;
                 }
-            } finally {
-                tellOthers();
             }
             awaitAnother();
+        }
+    }
+
+    /** What was written is kept for the next attempt; an ingest of nothing is of no use. */
+    private void dropEmpty(CallContext context, String ref, Exception cause) {
+        try {
+            if (content.status(context, ref).offset() == 0) {
+                content.abort(context, ref);
+            }
+        } catch (ContainerdException e) {
+            cause.addSuppressed(e); // it expires
         }
     }
 
@@ -143,7 +169,7 @@ final class Blobs {
         }
     }
 
-    private void drop(CallContext context, String ref, ContainerdException cause) {
+    private void drop(CallContext context, String ref, Exception cause) {
         try {
             content.abort(context, ref);
         } catch (ContainerdException e) {
