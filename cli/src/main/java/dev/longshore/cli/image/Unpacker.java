@@ -20,9 +20,9 @@ import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.oci.ChainIds;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.Manifests;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -57,14 +57,8 @@ public final class Unpacker {
 
     /** The name of the snapshot of these layers and all below; empty for no layer. */
     public static String chainId(List<Digest> diffIds) {
-        String chain = "";
-        for (Digest diffId : diffIds) {
-            chain = chain.isEmpty()
-                    ? diffId.toString()
-                    : Digest.sha256((chain + " " + diffId).getBytes(StandardCharsets.UTF_8))
-                            .toString();
-        }
-        return chain;
+        List<String> chains = ChainIds.of(diffIds);
+        return chains.isEmpty() ? "" : chains.getLast();
     }
 
     /** Whether there is a snapshot of that name. */
@@ -97,8 +91,9 @@ public final class Unpacker {
         String chain = chainId(config.diffIds());
         if (!has(chain)) {
             String parent = "";
+            List<String> names = ChainIds.of(config.diffIds());
             for (int i = 0; i < layers.size(); i++) {
-                String name = chainId(config.diffIds().subList(0, i + 1));
+                String name = names.get(i);
                 if (!has(name)) {
                     progress.step("unpacking layer %d of %d".formatted(i + 1, layers.size()));
                     unpack(layers.get(i), config.diffIds().get(i), parent, name);

@@ -11,10 +11,10 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.mount.Mount;
+import dev.longshore.sdk.oci.ChainIds;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.snapshot.Snapshotter;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -69,15 +69,8 @@ final class LayerUnpacker {
      * @throws DataLossException if a layer is not what the configuration says
      */
     void unpack(Manifests.Manifest manifest, List<Layer> layers, ExecutorService workers) throws InterruptedException {
-        List<String> names = new ArrayList<>();
-        String chain = "";
-        for (Layer layer : layers) {
-            chain = chain.isEmpty()
-                    ? layer.diffId().toString()
-                    : Digest.sha256((chain + " " + layer.diffId()).getBytes(StandardCharsets.UTF_8))
-                            .toString();
-            names.add(chain);
-        }
+        List<String> names = ChainIds.of(layers.stream().map(Layer::diffId).toList());
+        String chain = names.isEmpty() ? "" : names.getLast();
         if (!chain.isEmpty() && !has(chain)) {
             if (target.rebase() && layers.size() > 1) {
                 unpackAtOnce(layers, names, workers);
