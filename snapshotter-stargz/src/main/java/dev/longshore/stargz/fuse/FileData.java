@@ -1,0 +1,19 @@
+package dev.longshore.stargz.fuse;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** The contents of a layer's files. Safe for use by many threads. */
+@FunctionalInterface
+public interface FileData {
+
+    /**
+     * Reads bytes of a regular file that have been verified; blocks until they are here.
+     *
+     * @param inode number in the layer's index
+     * @param offset in the file
+     * @param to filled as far as the file goes
+     * @throws IOException if they cannot be had, or are not what the table of contents promised; the reader gets EIO
+     */
+    void read(int inode, long offset, ByteBuffer to) throws IOException;
+}
