@@ -3,21 +3,22 @@
 # docs/performance.md, between its markers. As root on Debian 12 or 13; it installs the packages that it needs (containerd's daemon
 # is not started by that), and leaves nothing else behind.
 #
-#   --rounds N      rounds of `ctr run` and of daemon starts (15); imports take a third of it, memory two
-#   --only LIST     some of: run,parallel,import,snapshots,memory,start (all)
+#   --rounds N      rounds of `ctr run` and of daemon starts (15); imports and pulls take a third of it, memory two
+#   --only LIST     some of: run,parallel,import,pull,snapshots,memory,start (all)
 #   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
 #   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
 #
 # Both sides have their own root and state on one tmpfs, the same runc, the same ctr, and a cgroup in which everything of that side is
 # started, so that CPU time (user and system, of client, daemon, plugins, shims and runc) can be read off it. The containers
-# themselves are in cgroups of runc. The sides take turns; each figure is taken once before it counts.
+# themselves are in cgroups of runc. The sides take turns; each figure is taken once before it counts. Pulls are also measured against
+# a newer containerd where LONGSHORE_CONTAINERD2 names the folder with its programs.
 set -euo pipefail
 here=$(cd -P "$(dirname "$0")" && pwd)
 top=$(cd -P "$here/../.." && pwd)
 . "$top/deploy/prepare.sh"
 
 rounds=15
-only=run,parallel,import,snapshots,memory,start
+only=run,parallel,import,pull,snapshots,memory,start
 output=$top/docs/performance.md
 home=
 while [ $# -gt 0 ]; do
@@ -26,7 +27,7 @@ while [ $# -gt 0 ]; do
     --only) only=${2:?--only needs a list} && shift ;;
     --output) output=${2:?--output needs a file} && shift ;;
     --home) home=${2:?--home needs a folder} && shift ;;
-    *) sed -n '2,/^# themselves/s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    *) sed -n '2,/^# a newer/s/^# \{0,1\}//p' "$0" && exit 2 ;;
   esac
   shift
 done
@@ -34,7 +35,7 @@ case $rounds in '' | *[!0-9]*) die "--rounds wants a number, not \"$rounds\"" ;;
 wants() { case ,$only, in *",$1,"*) ;; *) return 1 ;; esac }
 
 need_debian_root
-install_packages containerd runc busybox-static gzip zstd
+install_packages containerd runc busybox-static gzip zstd docker-registry skopeo
 if [ -z "$home" ]; then
   home=$top/deploy/target/longshore
   if [ ! -x "$home/bin/longshored" ]; then
@@ -55,9 +56,10 @@ else
   groups=/sys/fs/cgroup
 fi
 group=$groups/${work##*/}
-declare -A namespace=([c]=bench-$$-c [l]=bench-$$-l)
-declare -A address=([c]=$work/c/run.sock [l]=$work/l/run/longshore.sock)
-mkdir -p "$work/c" "$group/c" "$group/l"
+declare -A namespace=([c]=bench-$$-c [l]=bench-$$-l [n]=bench-$$-n)
+declare -A address=([c]=$work/c/run.sock [l]=$work/l/run/longshore.sock [n]=$work/n/run.sock)
+declare -A ctr=([c]=ctr [l]=ctr [n]=${LONGSHORE_CONTAINERD2:-}/ctr)
+mkdir -p "$work/c" "$work/n" "$group/c" "$group/l" "$group/n"
 mkfifo "$work/pause"
 exec {pause_fd}<>"$work/pause"
 
@@ -66,7 +68,7 @@ pause() { read -rt "$1" -u $pause_fd || true; }
 # Microseconds of a clock that is good for differences.
 now() { printf -v "$1" '%s' "${EPOCHREALTIME/[.,]/}"; }
 
-# --- the two sides: c is containerd, l is Longshore
+# --- the sides: c is containerd, l is Longshore, n is a newer containerd, for pulls only
 
 # Becomes a command as part of a side; as runs one.
 become() { # SIDE COMMAND...
@@ -78,7 +80,7 @@ as() { (become "$@"); }
 client() { # SIDE ARGUMENTS...
   local side=$1
   shift
-  as "$side" ctr --address "${address[$side]}" --namespace "${namespace[$side]}" "$@"
+  as "$side" "${ctr[$side]}" --address "${address[$side]}" --namespace "${namespace[$side]}" "$@"
 }
 answers() { # SIDE: waits until it does
   local tries=15000
@@ -88,21 +90,28 @@ answers() { # SIDE: waits until it does
     pause 0.002
   done
 }
-cat >"$work/c/config.toml" <<END
+for side in c n; do
+  cat >"$work/$side/config.toml" <<END
 version = 2
-root = "$work/c/root"
-state = "$work/c/state"
+root = "$work/$side/root"
+state = "$work/$side/state"
 # Longshore has no CRI service yet; without it containerd is smaller and starts faster.
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
-  address = "$work/c/run.sock"
+  address = "$work/$side/run.sock"
 END
+done
 containerd_pid=
+newer_pid=
 start_daemon() { # SIDE
   case $1 in
     c)
       become c containerd --config "$work/c/config.toml" >>"$work/c/log" 2>&1 &
       containerd_pid=$!
+      ;;
+    n)
+      PATH="$LONGSHORE_CONTAINERD2:$PATH" become n containerd --config "$work/n/config.toml" >>"$work/n/log" 2>&1 &
+      newer_pid=$!
       ;;
     l)
       PATH="$home/bin:$PATH" become l "$home/bin/longshored" --config "$work/l/config.toml" </dev/null >>"$work/l/log/longshored.log" 2>&1 &
@@ -111,7 +120,7 @@ start_daemon() { # SIDE
   esac
 }
 daemon_pid() { # SIDE
-  case $1 in c) echo "$containerd_pid" ;; l) cat "$work/l/run/longshored.pid" ;; esac
+  case $1 in c) echo "$containerd_pid" ;; n) echo "$newer_pid" ;; l) cat "$work/l/run/longshored.pid" ;; esac
 }
 stop_daemon() { # SIDE
   local pid
@@ -136,13 +145,15 @@ remove_containers() { # SIDE
   [ -z "$ids" ] || client "$1" containers rm $ids >/dev/null
 }
 
+registry_pid=
 cleanup() {
   local rc=$? side id pid
   trap - EXIT INT TERM
   set +e
   [ "$rc" = 0 ] || tail -n 5 "$work/c/log" "$work"/l/log/*.log >&2
   suite_down --kill-containers --timeout 10
-  for side in c l; do
+  [ -z "$registry_pid" ] || kill "$registry_pid" 2>/dev/null
+  for side in c l n; do
     for id in "/run/containerd/runc/${namespace[$side]}"/*/ "$work/l/state/runc/${namespace[$side]}"/*/; do
       [ ! -e "$id/state.json" ] || runc --root "$(dirname "$id")" delete --force "$(basename "$id")"
     done
@@ -240,6 +251,43 @@ forget() { # SIDE: what was imported, its blobs and its files
   done
   [ $tries -gt 0 ] || die "$work/$1 still holds the image after it was removed"
 }
+# A registry of its own, in no side's group.
+registry=
+registry_up() {
+  local port=$((20000 + RANDOM % 10000)) tries=500
+  registry=127.0.0.1:$port
+  cat >"$work/registry.yml" <<END
+version: 0.1
+log: { accesslog: { disabled: true }, level: error }
+storage: { filesystem: { rootdirectory: "$work/registry" } }
+http: { addr: "$registry" }
+END
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+  registry_pid=$!
+  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] && kill -0 $registry_pid || die "the registry does not start: $(cat "$work/registry.log")"
+    pause 0.02
+  done
+}
+pull() { # SIDE COMPRESSION
+  local image=$registry/big:$2
+  case $1 in
+    l) as l "$home/bin/longshore" --address "${address[l]}" --namespace "${namespace[l]}" pull --plain-http "$image" >"$work/pull.log" 2>&1 || { cat "$work/pull.log" >&2; return 1; } ;;
+    *) client "$1" images pull --plain-http --snapshotter overlayfs "$image" >"$work/pull.log" 2>&1 || { cat "$work/pull.log" >&2; return 1; } ;;
+  esac
+}
+# The most memory that a daemon has taken since it was last asked to count anew, in KiB.
+count_peak_anew() { echo 5 >"/proc/$(daemon_pid "$1")/clear_refs"; }
+peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }
+before_pull() { # SIDE
+  forget "$1"
+  count_peak_anew "$1"
+}
+pull_and_note_peak() { # SIDE COMPRESSION
+  pull "$@"
+  note "peak-$2-$1" "$(peak "$1")"
+}
 restart() { # SIDE: from the start of its program to the first answer
   start_daemon "$1"
   answers "$1"
@@ -275,12 +323,13 @@ snapshots() {
   done
 }
 
-# Measures an action by turns: A B A B, then B A B A, so that neither always follows the other.
+# Measures an action by turns: A B A B, then B A B A, so that neither always follows the other. \$sides says whose.
+sides='c l'
 turns() { # NAME COUNT BEFORE ACTION ARGUMENTS...
   local name=$1 count=$2 before=$3 round side from to from_cpu to_cpu
   shift 3
   for ((round = 1; round <= count; round++)); do
-    for side in $([ $((round % 2)) = 1 ] && echo c l || echo l c); do
+    for side in $([ $((round % 2)) = 1 ] && echo "$sides" || echo "$sides" | rev); do
       [ "$before" = none ] || $before "$side"
       cpu "$side" from_cpu
       now from
@@ -328,10 +377,12 @@ if wants parallel; then
   for ((n = 0; n < 5; n++)); do run_four c && run_four l; done
   turns parallel "$rounds" none run_four
 fi
-if wants import; then
-  say "Making the image to import"
+if wants import || wants pull; then
+  say "Making the image to import and to pull"
   "$here/big-image.sh" "$work/big" docker.io/library/big:1
   read -r image_about <"$work/big/about"
+fi
+if wants import; then
   for compression in gzip zstd; do
     say "Import and unpack, $compression"
     forget c && forget l
@@ -339,8 +390,28 @@ if wants import; then
     turns "import-$compression" $(((rounds + 2) / 3)) forget import $compression
   done
   forget c && forget l
-  rm -rf "$work/big"
 fi
+if wants pull; then
+  registry_up
+  if [ -n "${LONGSHORE_CONTAINERD2:-}" ]; then
+    sides='c l n'
+    start_daemon n
+    answers n
+  fi
+  for compression in gzip zstd; do
+    TMPDIR=$work skopeo copy -q --dest-tls-verify=false "oci-archive:$work/big/$compression.tar:$compression" "docker://$registry/big:$compression"
+    say "Pull and unpack, $compression"
+    turns "first-pull-$compression" 1 before_pull pull $compression
+    turns "pull-$compression" $(((rounds + 2) / 3)) before_pull pull_and_note_peak $compression
+  done
+  for side in $sides; do forget "$side"; done
+  [ "$sides" = 'c l' ] || stop_daemon n
+  sides='c l'
+  kill "$registry_pid"
+  wait "$registry_pid" || true
+  registry_pid=
+fi
+rm -rf "$work/big" "$work/registry"
 if wants snapshots; then
   say "Snapshots: Prepare, Mounts, Commit, Remove"
   snapshots
@@ -466,12 +537,42 @@ snapshot_tables() {
   done
 }
 milliseconds() { awk -v us="$(median "$1")" 'BEGIN { printf "%.2f", us / 1000 }'; }
-row() { # TITLE NAME LIMIT
-  local wall cpu_ratio verdict=-
-  wall=$(ratio "$2-l" "$2-c")
-  cpu_ratio=$(ratio "$2-cpu-l" "$2-cpu-c")
+row() { # TITLE NAME LIMIT [OTHER SIDE]
+  local wall cpu_ratio verdict=- other=${4:-c}
+  wall=$(ratio "$2-l" "$2-$other")
+  cpu_ratio=$(ratio "$2-cpu-l" "$2-cpu-$other")
   [ "$3" = - ] || judge "$1" "$wall" "$3"
-  echo "| $1 | $(cell "$2-c") | $(cell "$2-l") | $wall | $(awk -v a="$(median "$2-cpu-c")" -v b="$(median "$2-cpu-l")" 'BEGIN { printf "%.0f / %.0f", a / 1000, b / 1000 }') | $cpu_ratio | $verdict |"
+  echo "| $1 | $(cell "$2-$other") | $(cell "$2-l") | $wall | $(awk -v a="$(median "$2-cpu-$other")" -v b="$(median "$2-cpu-l")" 'BEGIN { printf "%.0f / %.0f", a / 1000, b / 1000 }') | $cpu_ratio | $verdict |"
+}
+pull_tables() {
+  local compression other verdict cells
+  echo
+  echo "| pull and unpack, ms | containerd: min / median / max | Longshore: min / median / max | ratio | CPU: containerd / Longshore | ratio | target |"
+  echo "| --- | --- | --- | --- | --- | --- | --- |"
+  for compression in gzip zstd; do
+    row "$compression" "pull-$compression" 0.5
+    judge "CPU time of a pull, $compression" "$(ratio "pull-$compression-cpu-l" "pull-$compression-cpu-c")" 0.8
+    if [ -n "${values[pull-$compression-n]:-}" ]; then
+      row "$compression, $("$LONGSHORE_CONTAINERD2/containerd" --version | awk '{ print "containerd " $3 }') in the place of the other" "pull-$compression" 0.6 n
+    fi
+  done
+  echo
+  echo "| memory of the daemon at most, MiB | containerd | Longshore | target |"
+  echo "| --- | --- | --- | --- |"
+  for compression in gzip zstd; do
+    verdict='at most 256: reached'
+    cells=$(most "peak-$compression-l")
+    if [ "$cells" -gt 256 ]; then
+      verdict='at most 256: **missed**'
+      missed+=("memory of the daemon while it pulls, $compression: $cells MiB of 256")
+    fi
+    echo "| while it pulls, $compression | $(most "peak-$compression-c") | $cells | $verdict |"
+  done
+}
+# The greatest of a list of KiB, in MiB.
+most() { # LIST
+  # shellcheck disable=SC2086
+  printf '%s\n' ${values[$1]} | sort -n | awk 'END { printf "%.0f", $1 / 1024 }'
 }
 table() {
   cat <<END
@@ -487,13 +588,14 @@ END
   if wants run; then row '`ctr run --rm … true`, ms' run 1.0; fi
   if wants parallel; then row 'four of them at once, ms for all' parallel 1.0; fi
   if wants import; then
-    row 'import and unpack, gzip, ms' import-gzip 1.0
-    row 'the same, zstd, ms' import-zstd 1.0
+    row 'import and unpack, gzip, ms' import-gzip 0.5
+    row 'the same, zstd, ms' import-zstd 0.5
   fi
   if wants start; then
     row 'daemon start to first answer, ms' start -
     echo "| start of the whole suite, \`longshore-suite up\`, ms | - | $(cell suite-l) | - | - | - | - |"
   fi
+  if wants pull; then pull_tables; fi
   if wants snapshots; then snapshot_tables; fi
   if wants memory; then
     echo
@@ -512,9 +614,11 @@ END
       echo "| with $count running |$cells $pss ($alone) | $verdict |"
     done
   fi
-  if wants import; then
+  if wants import || wants pull; then
     echo
     echo "The image: $image_about."
+  fi
+  if wants import; then
     echo "The first import after a start of the daemon, when nothing is compiled or cached, took $(spread first-gzip-c | cut -d' ' -f1) ms in containerd and $(spread first-gzip-l | cut -d' ' -f1) ms in Longshore."
   fi
   if wants start; then
