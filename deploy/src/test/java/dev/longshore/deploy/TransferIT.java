@@ -2,10 +2,10 @@ package dev.longshore.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.longshore.testkit.RegistryProcess;
 import dev.longshore.testkit.RegistryProcess.Access;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -27,6 +27,9 @@ class TransferIT {
 
     private static final String USER = "joe";
     private static final String PASSWORD = "not-secret";
+
+    /** Bytes of the big image's layer, which does not compress. */
+    private static final int BIG = 48 << 20;
 
     @TempDir
     private Path folder;
@@ -173,11 +176,11 @@ class TransferIT {
         assertThat(suite.ctr("leases", "ls", "-q").ok().lines()).isEmpty();
     }
 
-    /** An image with one layer that no registry sends in a moment. */
-    private String pushBigImage() throws IOException {
+    /** An image with one big layer, in the registry. */
+    private void pushBigImage() throws IOException {
         Programs.need("umoci");
         Path noise = folder.resolve("noise");
-        byte[] bytes = new byte[48 << 20];
+        byte[] bytes = new byte[BIG];
         new Random(1).nextBytes(bytes);
         Files.write(noise, bytes);
         Path layout = folder.resolve("layout");
@@ -190,50 +193,114 @@ class TransferIT {
                 .ok();
         longshore("push", name("big")).ok();
         remove(name("big"));
-        return name("big");
     }
 
-    @Test
-    void pullGoesOnWhereTheDaemonWasKilled() throws Exception {
+    /** The name of the big image over a link on which it takes some seconds. */
+    private String slowBigImage() throws IOException {
         startRegistry(false, Access.EVERYBODY);
-        String big = pushBigImage();
-        Process pull = new ProcessBuilder(
+        pushBigImage();
+        SlowLink link = new SlowLink(registry.host(), BIG / 4);
+        open.add(link);
+        return link.host() + "/big:1";
+    }
+
+    private Process startPull(String image) throws IOException {
+        return new ProcessBuilder(
                         Suite.distribution().resolve("bin/longshore").toString(),
                         "--address",
                         suite.address().toString(),
                         "pull",
-                        "--no-unpack",
-                        big)
+                        image)
                 .redirectErrorStream(true)
                 .redirectOutput(folder.resolve("pull.log").toFile())
                 .start();
-        await().atMost(Programs.PATIENCE)
-                .pollInterval(Duration.ofMillis(5))
-                .until(() -> ingested() > 0 || !pull.isAlive());
+    }
+
+    private void awaitAQuarter(Process pull) {
+        await().atMost(Programs.PATIENCE).pollInterval(Duration.ofMillis(20)).until(() -> {
+            assertThat(pull.isAlive()).as("the pull goes on").isTrue();
+            return ingested() > BIG / 4;
+        });
+    }
+
+    private void pullTheRest(String image) {
+        assertThat(ingested()).isGreaterThan(BIG / 4);
+        longshore("pull", image).ok();
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(image);
+        assertThat(registry.log().stream().filter(line -> line.contains("\" 206 ")))
+                .isNotEmpty();
+    }
+
+    @Test
+    void pullGoesOnWhereTheDaemonWasKilled() throws Exception {
+        String image = slowBigImage();
+        Process pull = startPull(image);
+        awaitAQuarter(pull);
         suite.kill("longshored");
         assertThat(pull.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(pull.exitValue()).isNotZero();
         suite.start();
-        assumeTrue(pull.exitValue() != 0, "the pull was over before the daemon could be killed");
-        assertThat(ingested()).isPositive();
+        pullTheRest(image);
+    }
 
-        longshore("pull", big).ok();
-        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(big);
-        assertThat(registry.log().stream().filter(line -> line.contains("206"))).isNotEmpty();
+    @Test
+    void pullGoesOnWhereTheClientWasKilled() throws Exception {
+        String image = slowBigImage();
+        Process pull = startPull(image);
+        awaitAQuarter(pull);
+        pull.destroyForcibly().waitFor();
+        pullTheRest(image);
+    }
+
+    @Test
+    void twoPullsOfAnImageFetchEachBlobOnce() throws Exception {
+        String image = slowBigImage();
+        Process one = startPull(image);
+        awaitAQuarter(one);
+        longshore("pull", image).ok();
+        assertThat(one.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(one.exitValue()).isZero();
+        List<String> fetched = registry.log().stream()
+                .filter(line -> line.contains("\"GET /v2/big/blobs/"))
+                .map(line -> line.replaceAll(".*\"GET ([^ ]*) .*", "$1"))
+                .toList();
+        assertThat(fetched).isNotEmpty().doesNotHaveDuplicates();
+    }
+
+    @Test
+    void fullDiskLeavesNoHalfLayer() throws Exception {
+        startRegistry(false, Access.EVERYBODY);
+        pushBigImage();
+        suite.kill("longshored");
+        Path content = suite.root().resolve("lib/daemon/io.containerd.content.v1.content");
+        mount(content, "size=" + BIG / 2);
+        open.add(() -> Programs.run(List.of("umount", "-l", content.toString())).ok());
+        suite.start();
+        longshore("pull", name("big")).failedWith("No space left on device");
+        assertThat(suite.ctr("images", "ls", "-q").ok().out()).isEmpty();
+        assertThat(suite.ctr("snapshots", "ls").ok().lines()).hasSize(1);
+
+        mount(content, "remount,size=" + 2 * BIG);
+        longshore("pull", name("big")).ok();
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(name("big"));
+    }
+
+    private static void mount(Path folder, String options) {
+        Programs.run(List.of("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder.toString()))
+                .ok();
     }
 
     /** Bytes of ingests that are on the disk. */
-    private long ingested() throws IOException {
-        Path ingests = suite.root().resolve("lib/daemon/io.containerd.content.v1.content/ingest");
-        if (!Files.isDirectory(ingests)) {
-            return 0;
+    private long ingested() {
+        File[] ingests = suite.root()
+                .resolve("lib/daemon/io.containerd.content.v1.content/ingest")
+                .toFile()
+                .listFiles();
+        long bytes = 0;
+        for (File ingest : ingests == null ? new File[0] : ingests) {
+            bytes += new File(ingest, "data").length();
         }
-        try (var files = Files.walk(ingests)) {
-            long bytes = 0;
-            for (Path file : files.filter(path -> path.endsWith("data")).toList()) {
-                bytes += file.toFile().length();
-            }
-            return bytes;
-        }
+        return bytes;
     }
 
     @Test

@@ -12,7 +12,7 @@ import java.nio.ByteBuffer;
 /** A blob from front to back. For one thread. */
 final class BlobStream extends InputStream {
 
-    private static final int READ = 1 << 20;
+    private static final int READ = 256 << 10;
 
     private final ContentReader blob;
     private final ByteBuffer buffer = ByteBuffer.allocate(READ).limit(0);

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReadAhead extends InputStream {
 
-    private static final int CHUNK = 256 << 10;
-    private static final int CHUNKS = 8;
+    private static final int CHUNK = 128 << 10;
+    private static final int CHUNKS = 4;
     private static final Chunk END = new Chunk(new byte[0], -1);
 
     private final BlockingQueue<Chunk> full = new ArrayBlockingQueue<>(CHUNKS);
