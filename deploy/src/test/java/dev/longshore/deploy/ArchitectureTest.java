@@ -35,6 +35,7 @@ class ArchitectureTest {
                 .contains(
                         "dev.longshore.daemon.boot",
                         "dev.longshore.overlay",
+                        "dev.longshore.snapshots",
                         "dev.longshore.shim",
                         "dev.longshore.cli",
                         "dev.longshore.stream.ctd",
@@ -114,7 +115,11 @@ class ArchitectureTest {
     void librariesSeeNoProgram() {
         noClasses()
                 .that()
-                .resideInAnyPackage("dev.longshore.sdk..", "dev.longshore.transport..", "dev.longshore.ttrpc..")
+                .resideInAnyPackage(
+                        "dev.longshore.sdk..",
+                        "dev.longshore.snapshots..",
+                        "dev.longshore.transport..",
+                        "dev.longshore.ttrpc..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(

@@ -5,6 +5,7 @@ import dev.longshore.sdk.flag.Flags;
 import dev.longshore.sdk.flag.Flags.Parsed;
 import dev.longshore.sdk.flag.Flags.UsageException;
 import dev.longshore.sdk.log.Logging;
+import dev.longshore.snapshots.OverlayOptions;
 import dev.longshore.transport.serve.ServeOptions;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,5 +1,8 @@
 package dev.longshore.overlay;
 
+import dev.longshore.snapshots.OverlayFeatures;
+import dev.longshore.snapshots.OverlayOptions;
+import dev.longshore.snapshots.OverlaySnapshotter;
 import dev.longshore.transport.serve.Backend;
 import dev.longshore.transport.serve.PluginServer;
 import java.io.IOException;

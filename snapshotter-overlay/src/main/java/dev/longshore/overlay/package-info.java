@@ -1,7 +1,4 @@
-/**
- * Snapshots on overlayfs, as a program of its own. Imports {@code sdk} and {@code transport}; {@code java.sql} only in
- * {@code MetaStore}.
- */
+/** The program around {@code snapshots}. Imports that, {@code sdk} and {@code transport}. */
 @NullMarked
 package dev.longshore.overlay;
 

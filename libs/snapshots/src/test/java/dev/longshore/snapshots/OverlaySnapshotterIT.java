@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import dev.longshore.sdk.snapshot.Snapshotter;
 import dev.longshore.testkit.SnapshotterContract;

@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import java.util.List;
 
@@ -11,9 +11,9 @@ import java.util.List;
  * @param removeAtOnce whether {@code remove} removes files too, instead of {@code cleanup}
  * @param mapIds whether mounts of snapshots with id maps have the options {@code uidmap} and {@code gidmap}
  */
-record OverlayOptions(List<String> mountOptions, boolean upperdirLabel, boolean removeAtOnce, boolean mapIds) {
+public record OverlayOptions(List<String> mountOptions, boolean upperdirLabel, boolean removeAtOnce, boolean mapIds) {
 
-    OverlayOptions {
+    public OverlayOptions {
         mountOptions = List.copyOf(mountOptions);
     }
 }

@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.errors.AbortedException;
@@ -49,7 +49,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps snapshots as folders that overlayfs stacks.
+ * Keeps snapshots as folders that overlayfs stacks. Snapshotters that show layers in other ways build on it: what lies below an
+ * overlay is whatever they have mounted on the folder {@link Stored#files} of a committed snapshot.
  *
  * <p><b>Order of writing.</b> {@code prepare}: make the folders, sync them, commit the metadata, answer. {@code commit} and
  * {@code update}: commit the metadata, answer. {@code remove}: commit the metadata, answer; the folder goes at {@code
@@ -58,7 +59,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>No lock is held while files are walked or made.
  */
-final class OverlaySnapshotter implements Snapshotter {
+public final class OverlaySnapshotter implements Snapshotter {
 
     private static final Logger log = LoggerFactory.getLogger(OverlaySnapshotter.class);
 
@@ -77,6 +78,7 @@ final class OverlaySnapshotter implements Snapshotter {
     private final OverlayLayout layout;
     private final OverlayOptions options;
     private final Clock clock;
+    private final Attachments attachments;
     private final FileChannel lock;
     private final MetaStore store;
     private final AtomicLong lastId;
@@ -87,13 +89,48 @@ final class OverlaySnapshotter implements Snapshotter {
     private final ReentrantLock cleaning = new ReentrantLock();
 
     private OverlaySnapshotter(
-            OverlayLayout layout, OverlayOptions options, Clock clock, FileChannel lock, MetaStore store, long lastId) {
+            OverlayLayout layout,
+            OverlayOptions options,
+            Clock clock,
+            Attachments attachments,
+            FileChannel lock,
+            MetaStore store)
+            throws IOException {
         this.layout = layout;
         this.options = options;
         this.clock = clock;
+        this.attachments = attachments;
         this.lock = lock;
         this.store = store;
-        this.lastId = new AtomicLong(lastId);
+        this.lastId = new AtomicLong(Math.max(store.highestId(), highestFolder(layout)));
+    }
+
+    /**
+     * A snapshot and where its files are.
+     *
+     * @param id never used again for another
+     * @param files its upper folder while it is active, a lower folder when it is committed
+     */
+    public record Stored(long id, SnapshotInfo info, Path files) {}
+
+    /** What another snapshotter has put on the folders of snapshots. */
+    @FunctionalInterface
+    public interface Attachments {
+
+        /** Nothing. */
+        Attachments NONE = _ -> {};
+
+        /**
+         * Takes it off the folder of a snapshot that is gone and is about to be removed; does nothing if there is none.
+         *
+         * @throws IOException if it is still needed: the folder stays until the next {@link #cleanup}
+         */
+        void detach(Path files) throws IOException;
+    }
+
+    /** As {@link #open(Path, OverlayOptions, Clock, Attachments)}, for snapshots that are files and nothing else. */
+    public static OverlaySnapshotter open(Path root, OverlayOptions options, Clock clock) throws IOException {
+        return open(root, options, clock, Attachments.NONE);
     }
 
     /**
@@ -102,7 +139,8 @@ final class OverlaySnapshotter implements Snapshotter {
      * @param root absolute, without characters that overlayfs' options give a meaning
      * @throws FailedPreconditionException if another process has it open, or its file system is not fit for overlayfs
      */
-    static OverlaySnapshotter open(Path root, OverlayOptions options, Clock clock) throws IOException {
+    public static OverlaySnapshotter open(Path root, OverlayOptions options, Clock clock, Attachments attachments)
+            throws IOException {
         OverlayLayout layout = new OverlayLayout(root);
         makeFolder(root, 0700);
         FileChannel lock = lock(layout);
@@ -113,8 +151,7 @@ final class OverlaySnapshotter implements Snapshotter {
             MetaStore store = MetaStore.open(layout.metadata());
             try {
                 Folder.sync(root);
-                long lastId = Math.max(store.highestId(), highestFolder(layout));
-                return new OverlaySnapshotter(layout, options, clock, lock, store, lastId);
+                return new OverlaySnapshotter(layout, options, clock, attachments, lock, store);
             } catch (IOException | RuntimeException e) {
                 store.close();
                 throw e;
@@ -166,17 +203,17 @@ final class OverlaySnapshotter implements Snapshotter {
 
     @Override
     public SnapshotInfo stat(CallContext context, String key) {
-        return shown(store.get(key));
+        return shown(stored(key));
     }
 
     /** The information with the label that is not stored. */
-    private SnapshotInfo shown(MetaStore.Row row) {
+    private SnapshotInfo shown(Stored stored) {
         if (!options.upperdirLabel()) {
-            return row.info();
+            return stored.info();
         }
-        Map<String, String> labels = new HashMap<>(row.info().labels());
-        labels.put(UPPERDIR_LABEL, layout.files(row.id()).toString());
-        return withLabels(row.info(), labels);
+        Map<String, String> labels = new HashMap<>(stored.info().labels());
+        labels.put(UPPERDIR_LABEL, stored.files().toString());
+        return withLabels(stored.info(), labels);
     }
 
     private static SnapshotInfo withLabels(SnapshotInfo info, Map<String, String> labels) {
@@ -192,7 +229,7 @@ final class OverlaySnapshotter implements Snapshotter {
                         .formatted(path, info.name()));
             }
         }
-        return shown(store.relabel(
+        return shown(stored(store.relabel(
                 info.name(),
                 current -> {
                     Map<String, String> labels = new HashMap<>(current);
@@ -206,7 +243,7 @@ final class OverlaySnapshotter implements Snapshotter {
                     }
                     return Labels.check(labels);
                 },
-                now()));
+                now())));
     }
 
     private static Map<String, String> stored(Map<String, String> labels) {
@@ -315,6 +352,40 @@ final class OverlaySnapshotter implements Snapshotter {
         return mounts(id, info, parents);
     }
 
+    /**
+     * A snapshot by its key or name.
+     *
+     * @throws dev.longshore.sdk.errors.NotFoundException if there is none
+     */
+    public Stored stored(String key) {
+        return stored(store.get(key));
+    }
+
+    private Stored stored(MetaStore.Row row) {
+        return new Stored(row.id(), row.info(), layout.files(row.id()));
+    }
+
+    /**
+     * The ids of a snapshot and of all below it, the nearest first.
+     *
+     * @throws dev.longshore.sdk.errors.NotFoundException if there is none of that key or name
+     */
+    public List<Long> chain(String key) {
+        MetaStore.Chain chain = store.chain(key);
+        List<Long> ids = new ArrayList<>(List.of(chain.row().id()));
+        ids.addAll(chain.parents());
+        return ids;
+    }
+
+    /** Every snapshot, in the order in which they were made. */
+    public void each(Consumer<Stored> sink) {
+        for (List<MetaStore.Row> page = store.page(0);
+                !page.isEmpty();
+                page = store.page(page.getLast().id())) {
+            page.forEach(row -> sink.accept(stored(row)));
+        }
+    }
+
     /** What will be below a snapshot on {@code parent}, the nearest first. */
     private List<Long> parents(String key, String parent) {
         if (parent.isEmpty()) {
@@ -365,9 +436,19 @@ final class OverlaySnapshotter implements Snapshotter {
     @Override
     public void commit(
             CallContext context, String name, String key, Optional<String> parent, Map<String, String> labels) {
-        requireName("name", name);
         MetaStore.Row row = store.active(key);
-        Usage usage = scan(row.id(), key);
+        commit(context, name, key, parent, labels, scan(row.id(), key));
+    }
+
+    /** Commits without a look at the files: what they take is known, or is not in the folder. */
+    public void commit(
+            CallContext context,
+            String name,
+            String key,
+            Optional<String> parent,
+            Map<String, String> labels,
+            Usage usage) {
+        requireName("name", name);
         context.deadline().check("committing snapshot " + key);
         store.commit(name, key, parent.filter(given -> !given.isEmpty()), stored(labels), usage, now());
         log.atDebug().addKeyValue("key", key).addKeyValue("snapshot", name).log("snapshot committed");
@@ -385,16 +466,12 @@ final class OverlaySnapshotter implements Snapshotter {
     @Override
     public void list(CallContext context, List<String> filters, Consumer<SnapshotInfo> sink) {
         Filter filter = Filter.any(filters);
-        List<MetaStore.Row> page = store.page(0);
-        while (!page.isEmpty()) {
-            for (MetaStore.Row row : page) {
-                SnapshotInfo info = shown(row);
-                if (filter.matches(Fields.of(info))) {
-                    sink.accept(info);
-                }
+        each(stored -> {
+            SnapshotInfo info = shown(stored);
+            if (filter.matches(Fields.of(info))) {
+                sink.accept(info);
             }
-            page = store.page(page.getLast().id());
-        }
+        });
     }
 
     @Override
@@ -423,6 +500,7 @@ final class OverlaySnapshotter implements Snapshotter {
     /** What cannot be removed is left for the next {@link #cleanup}. */
     private void removeFolder(long id) {
         try {
+            attachments.detach(layout.files(id));
             Trees.remove(layout.snapshot(id));
         } catch (IOException e) {
             log.atWarn().addKeyValue("id", id).setCause(e).log("cannot remove the folder of a snapshot");

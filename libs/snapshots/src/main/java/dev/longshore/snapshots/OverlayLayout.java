@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import java.nio.file.Path;
 

@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.ContainerdException;

@@ -1,4 +1,4 @@
-package dev.longshore.overlay;
+package dev.longshore.snapshots;
 
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.linux.FileCalls;
@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What the kernel's overlayfs can do and needs, for the file system that a root is on. */
-final class OverlayFeatures {
+public final class OverlayFeatures {
 
     private static final Logger log = LoggerFactory.getLogger(OverlayFeatures.class);
 
@@ -47,7 +47,7 @@ final class OverlayFeatures {
     }
 
     /** The options of each overlay mount: those configured, and those that this machine needs. */
-    static List<String> mountOptions(List<String> configured, Path root) throws IOException {
+    public static List<String> mountOptions(List<String> configured, Path root) throws IOException {
         List<String> options = new ArrayList<>(configured);
         if (!has(configured, "userxattr") && needsUserXattr(root)) {
             options.add("userxattr");
@@ -99,7 +99,7 @@ final class OverlayFeatures {
     }
 
     /** Whether overlayfs takes lower folders whose owners are mapped: from Linux 5.19 on. */
-    static boolean mapsIds(String release) {
+    public static boolean mapsIds(String release) {
         Matcher matcher = RELEASE.matcher(release);
         if (!matcher.lookingAt()) {
             return false;
