@@ -22,6 +22,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URLEncoder;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Clock;
@@ -29,6 +30,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,6 +57,9 @@ public final class Registry implements AutoCloseable {
             MediaTypes.OCI_MANIFEST,
             MediaTypes.OCI_INDEX,
             "*/*");
+
+    /** First and last byte, and the size of the whole. */
+    private static final Pattern CONTENT_RANGE = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})");
 
     private final HostsDirectory hosts;
     private final Map<String, String> headers;
@@ -149,14 +155,102 @@ public final class Registry implements AutoCloseable {
         return fetch(context, reference, descriptor, urls, offset, descriptor.size());
     }
 
-    /** The bytes from {@code offset} up to, not with, {@code end}. */
-    InputStream fetch(
+    /**
+     * The bytes from {@code offset} up to, not with, {@code end}. A server that does not know ranges sends all that is before
+     * them, too.
+     */
+    public InputStream fetch(
             CallContext context, Reference reference, Descriptor descriptor, List<URI> urls, long offset, long end)
             throws IOException, InterruptedException {
         ResumingStream stream = new ResumingStream(
                 from -> open(context, reference, descriptor, urls, from, end), descriptor.digest(), offset, end);
         stream.connect();
         return stream;
+    }
+
+    /**
+     * How a blob ends, and what that tells of it.
+     *
+     * @param size bytes of the whole blob
+     * @param bytes its last ones; none if the server does not know ranges
+     * @param ranged whether the server can send a part of a blob
+     */
+    public record Tail(long size, ByteBuffer bytes, boolean ranged) {}
+
+    /**
+     * Reads the last {@code length} bytes of a blob of unknown size, or all of it if it is smaller: in one request where the
+     * server knows ranges that count from the end, else in two.
+     *
+     * @throws NotFoundException if no host has it
+     * @throws UnavailableException if none could be asked
+     */
+    public Tail tail(CallContext context, Reference reference, Digest digest, int length)
+            throws IOException, InterruptedException {
+        String what = digest + " of " + reference;
+        return onHosts(reference, Capability.PULL, what, host -> {
+            URI uri = uri(host, reference, "blobs/" + digest);
+            Optional<Tail> tail = tail(context, host, reference, uri, "bytes=-" + length, length, what);
+            if (tail.isPresent()) {
+                return tail.get();
+            }
+            Tail first = tail(context, host, reference, uri, "bytes=0-0", 1, what)
+                    .orElseThrow(() -> new InvalidArgumentException(what + " is empty"));
+            if (!first.ranged()) {
+                return first;
+            }
+            long from = Math.max(0, first.size() - length);
+            return tail(
+                            context,
+                            host,
+                            reference,
+                            uri,
+                            "bytes=%d-%d".formatted(from, first.size() - 1),
+                            (int) (first.size() - from),
+                            what)
+                    .orElseThrow(() -> new IOException(what + " changed its size between two requests"));
+        });
+    }
+
+    /** @return empty if the server does not take that kind of range */
+    private Optional<Tail> tail(
+            CallContext context, RegistryHost host, Reference reference, URI uri, String range, int length, String what)
+            throws IOException, InterruptedException {
+        Map<String, String> headers = Map.of("Accept", "*/*", "Accept-Encoding", "identity", "Range", range);
+        try (Response response =
+                http.send(request(host, "GET", uri, reference, headers), authorizer, context.deadline())) {
+            return switch (response.status()) {
+                case 206 -> Optional.of(part(response, range, length, what));
+                case 200 -> Optional.of(whole(response, what));
+                // Servers that know ranges, but none that count from the end, answer with any of these.
+                case 400, 416, 501 -> Optional.empty();
+                default -> throw failure(response, "GET", what);
+            };
+        }
+    }
+
+    private static Tail part(Response response, String range, int length, String what) throws IOException {
+        String answered = response.header("Content-Range");
+        Matcher matcher = CONTENT_RANGE.matcher(answered);
+        if (!matcher.matches()) {
+            throw new IOException("%s: \"%.80s\" does not say which part of it came".formatted(what, answered));
+        }
+        long size = Long.parseLong(matcher.group(3));
+        long count = Long.parseLong(matcher.group(2)) + 1 - Long.parseLong(matcher.group(1));
+        if (count < 0 || count > length || size < count) {
+            throw new IOException("%s: %s were asked for and \"%.80s\" came".formatted(what, range, answered));
+        }
+        byte[] bytes = response.body().readNBytes((int) count);
+        if (bytes.length < count) {
+            throw new IOException("%s: the body ended at byte %d of %d".formatted(what, bytes.length, count));
+        }
+        return new Tail(size, ByteBuffer.wrap(bytes), true);
+    }
+
+    private static Tail whole(Response response, String what) throws IOException {
+        long size = response.headers()
+                .firstValueAsLong("Content-Length")
+                .orElseThrow(() -> new IOException(what + ": the server does not say how large it is"));
+        return new Tail(size, ByteBuffer.allocate(0), false);
     }
 
     private InputStream open(

@@ -81,6 +81,58 @@ class HostileRegistryTest {
     }
 
     @Test
+    void endOfABlobIsReadInOneRequest() throws Exception {
+        List<String> ranges = Collections.synchronizedList(new ArrayList<>());
+        Reference reference = server(exchange -> {
+            ranges.add(exchange.getRequestHeaders().getFirst("Range"));
+            exchange.getResponseHeaders().set("Content-Range", "bytes 499000-499999/500000");
+            answer(exchange, 206, Arrays.copyOfRange(blob, 499_000, 500_000));
+        });
+        Registry.Tail tail = client.tail(CONTEXT, reference, descriptor.digest(), 1000);
+        assertThat(tail.size()).isEqualTo(500_000);
+        assertThat(tail.bytes().array()).isEqualTo(Arrays.copyOfRange(blob, 499_000, 500_000));
+        assertThat(ranges).containsExactly("bytes=-1000");
+    }
+
+    @Test
+    void serverWithoutRangesFromTheEndIsAskedForTheSizeFirst() throws Exception {
+        Reference reference = server(exchange -> {
+            String range = exchange.getRequestHeaders().getFirst("Range");
+            if (range.startsWith("bytes=-")) {
+                exchange.sendResponseHeaders(416, -1);
+            } else if (range.equals("bytes=0-0")) {
+                exchange.getResponseHeaders().set("Content-Range", "bytes 0-0/500000");
+                answer(exchange, 206, Arrays.copyOfRange(blob, 0, 1));
+            } else {
+                assertThat(range).isEqualTo("bytes=499000-499999");
+                exchange.getResponseHeaders().set("Content-Range", "bytes 499000-499999/500000");
+                answer(exchange, 206, Arrays.copyOfRange(blob, 499_000, 500_000));
+            }
+        });
+        Registry.Tail tail = client.tail(CONTEXT, reference, descriptor.digest(), 1000);
+        assertThat(tail.bytes().array()).isEqualTo(Arrays.copyOfRange(blob, 499_000, 500_000));
+    }
+
+    @Test
+    void serverWithoutRangesIsToldApart() throws Exception {
+        Reference reference = server(exchange -> answer(exchange, 200, blob));
+        Registry.Tail tail = client.tail(CONTEXT, reference, descriptor.digest(), 1000);
+        assertThat(tail.size()).isEqualTo(500_000);
+        assertThat(tail.ranged()).isFalse();
+    }
+
+    @Test
+    void moreOfTheEndThanWasAskedForIsRefused() throws Exception {
+        Reference reference = server(exchange -> {
+            exchange.getResponseHeaders().set("Content-Range", "bytes 0-499999/500000");
+            answer(exchange, 206, blob);
+        });
+        assertThatThrownBy(() -> client.tail(CONTEXT, reference, descriptor.digest(), 1000))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("bytes=-1000 were asked for");
+    }
+
+    @Test
     void endlessChallengeIsGivenUp() throws IOException {
         AtomicInteger requests = new AtomicInteger();
         Reference reference = server(exchange -> {
