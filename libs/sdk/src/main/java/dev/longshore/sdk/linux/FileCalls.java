@@ -21,6 +21,12 @@ public final class FileCalls {
     /** Unlike the other ST_... flags, not the same as MS_RELATIME. */
     private static final long ST_RELATIME = 4096;
 
+    private static final int O_WRONLY = 1;
+    private static final int O_NOFOLLOW = 0400000;
+    private static final int O_CLOEXEC = 02000000;
+    private static final int FALLOC_FL_KEEP_SIZE = 1;
+    private static final int FALLOC_FL_PUNCH_HOLE = 2;
+
     private FileCalls() {}
 
     /** Changes owner and group; -1 leaves one as it is. */
@@ -68,6 +74,24 @@ public final class FileCalls {
         byte[] times = timespecs(accessed, modified);
         if (Libc.INSTANCE.utimensat(FileStat.AT_FDCWD, CString.of(path), times, FileStat.AT_SYMLINK_NOFOLLOW) != 0) {
             throw new ErrnoException(Native.getLastError(), "utimensat", path.toString());
+        }
+    }
+
+    /**
+     * Gives a part of a regular file back to the disk; it reads as zeros from then on, and the file's size stays. A file system
+     * that cannot do that answers {@link Errno#EOPNOTSUPP}.
+     */
+    public static void punchHole(Path file, long offset, long length) throws ErrnoException {
+        int fd = FileLibc.openat(FileStat.AT_FDCWD, CString.of(file), O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+        if (fd < 0) {
+            throw new ErrnoException(Native.getLastError(), "open", file.toString());
+        }
+        try {
+            if (FileLibc.fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, offset, length) != 0) {
+                throw new ErrnoException(Native.getLastError(), "fallocate", file.toString());
+            }
+        } finally {
+            FileLibc.close(fd);
         }
     }
 

@@ -33,6 +33,8 @@ final class FileLibc {
 
     static native int ftruncate(int fd, long length);
 
+    static native int fallocate(int fd, int mode, long offset, long length);
+
     static native int fchown(int fd, int uid, int gid);
 
     static native int fchmod(int fd, int mode);
