@@ -11,6 +11,7 @@ import dev.longshore.transport.grpc.UnixServer.SocketFile;
 import dev.longshore.transport.metrics.Metrics;
 import io.grpc.BindableService;
 import io.grpc.ServerInterceptor;
+import io.micrometer.core.instrument.binder.MeterBinder;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,8 +62,18 @@ public final class PluginServer implements AutoCloseable {
      * if it cannot serve.
      */
     public static void serve(ServeOptions options, Backend... backends) throws IOException, InterruptedException {
+        serve(options, _ -> {}, backends);
+    }
+
+    /**
+     * Serves as {@link #serve(ServeOptions, Backend...)}.
+     *
+     * @param meters what the program measures besides its calls
+     */
+    public static void serve(ServeOptions options, MeterBinder meters, Backend... backends)
+            throws IOException, InterruptedException {
         try (EndSignal end = EndSignal.listen(GRACE.plusSeconds(2))) {
-            try (PluginServer server = start(options, backends)) {
+            try (PluginServer server = start(options, meters, backends)) {
                 end.await();
             }
             log.atInfo().log("plugin stopped");
@@ -71,21 +82,28 @@ public final class PluginServer implements AutoCloseable {
 
     /** Starts to serve, and says so to systemd. Closing the answer closes the backends, in their order. */
     public static PluginServer start(ServeOptions options, Backend... backends) throws IOException {
+        return start(options, _ -> {}, backends);
+    }
+
+    private static PluginServer start(ServeOptions options, MeterBinder meters, Backend... backends)
+            throws IOException {
         List<Backend> all = List.of(backends);
         try {
-            return open(options, all);
+            return open(options, meters, all);
         } catch (IOException | RuntimeException e) {
             close(all);
             throw e;
         }
     }
 
-    private static PluginServer open(ServeOptions options, List<Backend> backends) throws IOException {
+    private static PluginServer open(ServeOptions options, MeterBinder meters, List<Backend> backends)
+            throws IOException {
         List<BindableService> services = backends.stream().map(Backend::service).toList();
         Health health = new Health(services);
         Metrics metrics = Metrics.open(options.metricsAddress());
         PluginServer plugin;
         try {
+            meters.bindTo(metrics.registry());
             List<ServerInterceptor> interceptors = new ArrayList<>(List.of(new CallLog()));
             if (options.metricsAddress().isPresent()) {
                 interceptors.add(new ServerMetrics(metrics.registry()));
