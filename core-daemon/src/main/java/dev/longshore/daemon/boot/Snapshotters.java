@@ -53,6 +53,11 @@ final class Snapshotters {
         return plugins.capabilities(name).contains("rebase");
     }
 
+    /** Whether {@code name} is told where layers are to be had, as containerd's configuration has it. */
+    boolean annotates(String name) {
+        return "true".equals(plugins.exports(name).get("enable_remote_snapshot_annotations"));
+    }
+
     /**
      * The metadata of what clients call {@code name}.
      *

@@ -157,7 +157,8 @@ final class Wiring implements AutoCloseable {
                         new PublishingContentStore(content, events),
                         new PublishingImages(metadata.images(), events),
                         differs::appliers,
-                        name -> new UnpackTarget(snapshotters.served(name), snapshotters.rebases(name)),
+                        name -> new UnpackTarget(
+                                snapshotters.served(name), snapshotters.rebases(name), snapshotters.annotates(name)),
                         new TransferLeases(metadata.leases(), clock)),
                 config.transfer());
 

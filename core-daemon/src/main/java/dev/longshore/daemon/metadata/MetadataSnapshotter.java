@@ -47,6 +47,11 @@ public final class MetadataSnapshotter implements Snapshotter {
     private static final String REF = "containerd.io/snapshot.ref";
     private static final String BACKEND_PREFIX = "containerd.io/snapshot/";
 
+    /** Of CRI and of transfers, and of those who know a certain snapshotter: where the snapshot's layer is to be had. */
+    private static final String LAYER_LABEL = BACKEND_PREFIX + "cri.layer-digest";
+
+    private static final String REMOTE_PREFIX = BACKEND_PREFIX + "remote/";
+
     /** For finding out how a commit ended that the backend did not answer. */
     private static final Duration SETTLE = Duration.ofSeconds(5);
 
@@ -81,7 +86,21 @@ public final class MetadataSnapshotter implements Snapshotter {
     public SnapshotInfo stat(CallContext context, String key) {
         NamespaceId namespace = context.requireNamespace();
         settle(context, key);
-        return database.read(tx -> ready(tx, namespace, key)).info();
+        SnapshotRow row = database.read(tx -> ready(tx, namespace, key));
+        return row.labels().keySet().stream().anyMatch(MetadataSnapshotter::saysWhereItIs)
+                ? row.withLabels(reported(context, row), row.updated()).info()
+                : row.info();
+    }
+
+    private static boolean saysWhereItIs(String label) {
+        return label.equals(LAYER_LABEL) || label.startsWith(REMOTE_PREFIX);
+    }
+
+    /** A snapshotter that was told where a layer is to be had knows more of the snapshot than it was told. */
+    private Map<String, String> reported(CallContext context, SnapshotRow row) {
+        Map<String, String> labels = new HashMap<>(row.labels());
+        labels.putAll(backendLabels(backend.stat(context, row.backendKey()).labels()));
+        return labels;
     }
 
     @Override

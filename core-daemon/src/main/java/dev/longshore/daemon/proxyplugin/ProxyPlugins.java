@@ -200,6 +200,13 @@ public final class ProxyPlugins implements AutoCloseable {
                 .orElse(List.of());
     }
 
+    /** What the configuration says about the snapshotter of that name for those who use it. */
+    public Map<String, String> exports(String snapshotter) {
+        return find(ProxyPluginConfig.Type.SNAPSHOT, snapshotter)
+                .map(served -> served.plugin.config().exports())
+                .orElse(Map.of());
+    }
+
     /** The content store that is to be used instead of the built-in one. */
     public Optional<ContentStore> contentStore() {
         return plugins.values().stream()

@@ -4,8 +4,8 @@ import dev.longshore.daemon.transfer.Blobs.Source;
 import dev.longshore.daemon.transfer.Blobs.Watcher;
 import dev.longshore.daemon.transfer.ImageTree.Leaf;
 import dev.longshore.daemon.transfer.LayerUnpacker.Layer;
+import dev.longshore.daemon.transfer.LayerUnpacker.Target;
 import dev.longshore.daemon.transfer.ProgressTracker.Job;
-import dev.longshore.daemon.transfer.StoredImage.Unpack;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.oci.Descriptor;
@@ -14,15 +14,17 @@ import dev.longshore.sdk.oci.Platform;
 import java.io.IOException;
 import java.net.URI;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 
 /**
  * Takes an image in: what describes it first, then its layers, several at a time, which are unpacked while others still come. A blob is
@@ -46,6 +48,9 @@ final class ImageReceiver {
 
         /** Labels that say where a blob is from. */
         Map<String, String> labels();
+
+        /** The image's name in a registry; empty if it is from nowhere that somebody else could ask. */
+        Optional<String> name();
     }
 
     /** @param unpacks one for each image that may be unpacked at a time, in the whole daemon */
@@ -75,7 +80,7 @@ final class ImageReceiver {
                     .<Exception>walk(
                             root, (descriptor, parent) -> store(descriptor, parent, List.of(), origin, Map.of()));
             List<Future<?>> unpacking = new ArrayList<>();
-            Map<Digest, Future<?>> fetching = new HashMap<>();
+            Map<Digest, Future<?>> fetching = new ConcurrentHashMap<>();
             for (Leaf leaf : leaves) {
                 if (leaf.wanted()) {
                     fetch(leaf, origin, downloads, workers, fetching, unpacking);
@@ -85,7 +90,7 @@ final class ImageReceiver {
                 fetched.get();
             }
             for (Future<?> unpacked : unpacking) {
-                unpacked.get();
+                unpacked.get(); // after what it has fetched besides
             }
         } catch (ExecutionException e) {
             throw Failures.of(e);
@@ -107,42 +112,55 @@ final class ImageReceiver {
             ExecutorService workers,
             Map<Digest, Future<?>> fetching,
             List<Future<?>> unpacking) {
-        List<Future<?>> layers = new ArrayList<>();
+        List<Target> targets = wanted.unpacks().stream()
+                .filter(unpack -> matches(unpack.platform(), leaf.platform()))
+                .map(unpack -> unpack.snapshotter().isEmpty() ? config.unpackSnapshotter() : unpack.snapshotter())
+                .map(stores::target)
+                .toList();
+        // Who reads layers itself is asked first; what it does not take is fetched when that is known.
+        boolean later = !targets.isEmpty()
+                && origin.name().isPresent()
+                && targets.stream().allMatch(Target::annotated);
+        List<Supplier<Future<?>>> layers = new ArrayList<>();
         for (Descriptor layer : leaf.manifest().layers()) {
             progress.add(layer, Optional.of(leaf.descriptor()));
-            layers.add(fetching.computeIfAbsent(
-                    layer.digest(),
-                    digest -> workers.submit(() -> {
-                        downloads.acquire();
-                        try {
-                            store(
-                                    layer,
-                                    Optional.of(leaf.descriptor()),
-                                    leaf.urls().getOrDefault(digest.toString(), List.of()),
-                                    origin,
-                                    origin.labels());
-                        } finally {
-                            downloads.release();
-                        }
-                        return digest;
-                    })));
-        }
-        for (Unpack unpack : wanted.unpacks()) {
-            if (matches(unpack.platform(), leaf.platform())) {
-                String snapshotter = unpack.snapshotter().isEmpty() ? config.unpackSnapshotter() : unpack.snapshotter();
-                unpacking.add(workers.submit(() -> {
-                    unpack(leaf, layers, snapshotter, workers);
-                    return snapshotter;
-                }));
+            Callable<Digest> fetch = () -> fetch(leaf, layer, origin, downloads);
+            Supplier<Future<?>> fetched = () -> fetching.computeIfAbsent(layer.digest(), _ -> workers.submit(fetch));
+            if (!later) {
+                var _ = fetched.get();
             }
+            layers.add(fetched);
         }
+        for (Target target : targets) {
+            unpacking.add(workers.submit(() -> {
+                unpack(leaf, layers, target, origin, workers);
+                return target;
+            }));
+        }
+    }
+
+    private Digest fetch(Leaf leaf, Descriptor layer, Origin origin, Semaphore downloads)
+            throws IOException, InterruptedException {
+        downloads.acquire();
+        try {
+            store(
+                    layer,
+                    Optional.of(leaf.descriptor()),
+                    leaf.urls().getOrDefault(layer.digest().toString(), List.of()),
+                    origin,
+                    origin.labels());
+        } finally {
+            downloads.release();
+        }
+        return layer.digest();
     }
 
     private static boolean matches(Platform asked, Platform offered) {
         return offered.os().isEmpty() || Platforms.rank(asked.os().isEmpty() ? Platforms.host() : asked, offered) >= 0;
     }
 
-    private void unpack(Leaf leaf, List<Future<?>> fetched, String snapshotter, ExecutorService workers)
+    private void unpack(
+            Leaf leaf, List<Supplier<Future<?>>> fetched, Target target, Origin origin, ExecutorService workers)
             throws InterruptedException {
         Manifests.Manifest manifest = leaf.manifest();
         Manifests.Config image = Manifests.config(
@@ -158,10 +176,12 @@ final class ImageReceiver {
                     fetched.get(i),
                     progress.add(layer, Optional.of(leaf.descriptor()))));
         }
+        Optional<LayerLabels> labels = origin.name()
+                .filter(_ -> target.annotated())
+                .map(name -> new LayerLabels(name, leaf.descriptor().digest(), manifest.layers()));
         unpacks.acquire();
         try {
-            new LayerUnpacker(context, blobs, stores.target(snapshotter), stores.appliers())
-                    .unpack(manifest, layers, workers);
+            new LayerUnpacker(context, blobs, target, labels, stores.appliers()).unpack(manifest, layers, workers);
         } finally {
             unpacks.release();
         }

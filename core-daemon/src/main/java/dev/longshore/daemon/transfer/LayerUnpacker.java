@@ -27,7 +27,8 @@ import java.util.concurrent.Future;
 import java.util.function.Supplier;
 
 /**
- * Makes snapshots of an image's layers while they come, each on the one below, named by chain ids. Where the snapshotter can give a
+ * Makes snapshots of an image's layers while they come. A snapshotter that reads layers itself is told where each is to be had before
+ * it is fetched; what it takes is not fetched at all. Any other layer is unpacked, each on the one below, named by chain ids. Where the snapshotter can give a
  * snapshot its parent when it is committed (capability {@code rebase}), layers are applied all at once, else one after the other.
  *
  * @see <a href="https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid">chain ids</a>
@@ -42,23 +43,34 @@ final class LayerUnpacker {
     private final CallContext context;
     private final Blobs blobs;
     private final Target target;
+    private final Optional<LayerLabels> labels;
     private final Supplier<List<Applier>> appliers;
 
     /**
      * Where snapshots are made.
      *
      * @param rebase whether it takes a parent with the commit
+     * @param annotated whether it is told where layers are to be had
      */
-    record Target(String name, Snapshotter snapshotter, boolean rebase) {}
+    record Target(String name, Snapshotter snapshotter, boolean rebase, boolean annotated) {}
 
-    /** A layer that is on its way, or there. */
-    record Layer(Descriptor descriptor, Digest diffId, Future<?> there, Job job) {}
+    /** @param fetched begins to fetch the layer, unless that has begun, and says when it is there */
+    record Layer(Descriptor descriptor, Digest diffId, Supplier<Future<?>> fetched, Job job) {}
 
-    /** @param appliers tried in order, the next only if one does not have the media type at all */
-    LayerUnpacker(CallContext context, Blobs blobs, Target target, Supplier<List<Applier>> appliers) {
+    /**
+     * @param labels for a snapshotter that is told where layers are to be had
+     * @param appliers tried in order, the next only if one does not have the media type at all
+     */
+    LayerUnpacker(
+            CallContext context,
+            Blobs blobs,
+            Target target,
+            Optional<LayerLabels> labels,
+            Supplier<List<Applier>> appliers) {
         this.context = context;
         this.blobs = blobs;
         this.target = target;
+        this.labels = labels;
         this.appliers = appliers;
     }
 
@@ -102,7 +114,7 @@ final class LayerUnpacker {
             if (!has(name)) {
                 Optional<String> key = apply(layers.get(i), parent, name, Map.of());
                 if (key.isPresent()) {
-                    commit(key.get(), name, Optional.empty());
+                    commit(layers.get(i), key.get(), name, Optional.empty());
                 }
             }
             layers.get(i).job().extracted();
@@ -128,7 +140,11 @@ final class LayerUnpacker {
             try {
                 Optional<String> key = applied.get(i - first).get();
                 if (key.isPresent()) {
-                    commit(key.get(), names.get(i), i == 0 ? Optional.empty() : Optional.of(names.get(i - 1)));
+                    commit(
+                            layers.get(i),
+                            key.get(),
+                            names.get(i),
+                            i == 0 ? Optional.empty() : Optional.of(names.get(i - 1)));
                 }
                 layers.get(i).job().extracted();
             } catch (ExecutionException e) {
@@ -160,17 +176,15 @@ final class LayerUnpacker {
      */
     private Optional<String> apply(Layer layer, String parent, String name, Map<String, String> more)
             throws InterruptedException {
-        try {
-            layer.there().get();
-        } catch (ExecutionException e) {
-            throw Failures.of(e);
+        if (labels.isEmpty()) {
+            await(layer);
         }
         String key = "extract-%s %s".formatted(UUID.randomUUID(), name);
-        Map<String, String> labels = new HashMap<>(more);
-        labels.put(SNAPSHOT_REF, name);
+        Map<String, String> all = labels(layer, name);
+        all.putAll(more);
         List<Mount> mounts;
         try {
-            mounts = target.snapshotter().prepare(context, key, parent, labels);
+            mounts = target.snapshotter().prepare(context, key, parent, all);
         } catch (AlreadyExistsException e) {
             // A remote snapshotter has the layer already, or somebody else has just unpacked it.
             if (has(name)) {
@@ -179,6 +193,7 @@ final class LayerUnpacker {
             throw e;
         }
         try {
+            await(layer);
             layer.job().extracting();
             Digest applied = apply(layer.descriptor(), mounts);
             if (!applied.equals(layer.diffId())) {
@@ -191,9 +206,24 @@ final class LayerUnpacker {
                     layer.descriptor().digest(),
                     Map.of("containerd.io/uncompressed", layer.diffId().toString()));
             return Optional.of(key);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | InterruptedException e) {
             remove(key, e);
             throw e;
+        }
+    }
+
+    private Map<String, String> labels(Layer layer, String name) {
+        Map<String, String> all = new HashMap<>();
+        labels.ifPresent(source -> all.putAll(source.of(layer.descriptor())));
+        all.put(SNAPSHOT_REF, name);
+        return all;
+    }
+
+    private static void await(Layer layer) throws InterruptedException {
+        try {
+            layer.fetched().get().get();
+        } catch (ExecutionException e) {
+            throw Failures.of(e);
         }
     }
 
@@ -209,9 +239,9 @@ final class LayerUnpacker {
         throw last;
     }
 
-    private void commit(String key, String name, Optional<String> parent) {
+    private void commit(Layer layer, String key, String name, Optional<String> parent) {
         try {
-            target.snapshotter().commit(context, name, key, parent, Map.of(SNAPSHOT_REF, name));
+            target.snapshotter().commit(context, name, key, parent, labels(layer, name));
         } catch (AlreadyExistsException e) {
             // Somebody else was faster, with the same content: the name is its digest.
             remove(key, e);
@@ -221,7 +251,7 @@ final class LayerUnpacker {
         }
     }
 
-    private void remove(String key, RuntimeException reason) {
+    private void remove(String key, Exception reason) {
         try {
             target.snapshotter().remove(context, key);
         } catch (ContainerdException e) {

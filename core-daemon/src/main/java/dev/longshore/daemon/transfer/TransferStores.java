@@ -49,11 +49,12 @@ public record TransferStores(
      * Where images are unpacked.
      *
      * @param rebase whether a snapshot takes a parent with its commit
+     * @param annotated whether it is told where layers are to be had, so that it can read them itself
      */
-    public record UnpackTarget(Snapshotter snapshotter, boolean rebase) {}
+    public record UnpackTarget(Snapshotter snapshotter, boolean rebase, boolean annotated) {}
 
     Target target(String name) {
         UnpackTarget target = unpackTargets.apply(name);
-        return new Target(name, target.snapshotter(), target.rebase());
+        return new Target(name, target.snapshotter(), target.rebase(), target.annotated());
     }
 }

@@ -106,6 +106,11 @@ public final class Transfers {
             public Map<String, String> labels() {
                 return Map.of("containerd.io/distribution.source." + reference.host(), reference.repository());
             }
+
+            @Override
+            public Optional<String> name() {
+                return Optional.of(reference.toString());
+            }
         };
     }
 
@@ -232,6 +237,11 @@ public final class Transfers {
         @Override
         public Map<String, String> labels() {
             return Map.of();
+        }
+
+        @Override
+        public Optional<String> name() {
+            return Optional.empty();
         }
     };
 
