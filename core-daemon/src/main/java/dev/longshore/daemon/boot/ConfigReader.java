@@ -190,9 +190,10 @@ final class ConfigReader {
     private TransferConfig transfer(Section section) {
         TransferConfig defaults = TransferConfig.DEFAULT;
         String paths = section.string("config_path").orElse("");
-        ofNoEffect(section, "unpack_config", "concurrent_layer_fetch_buffer", "check_platform_supported");
+        ofNoEffect(section, "unpack_config", "check_platform_supported");
         return new TransferConfig(
                 section.integer("max_concurrent_downloads", 1, 100).orElse(defaults.maxConcurrentDownloads()),
+                section.integer("concurrent_layer_fetch_buffer", 0, 64 << 20).orElse(defaults.layerFetchBuffer()),
                 section.integer("max_concurrent_uploaded_layers", 1, 100).orElse(defaults.maxConcurrentUploads()),
                 section.integer("max_concurrent_unpacks", 1, 100).orElse(defaults.maxConcurrentUnpacks()),
                 paths.isEmpty()

@@ -2,6 +2,7 @@ package dev.longshore.daemon.boot;
 
 import dev.longshore.daemon.boot.Differs.BuiltIn;
 import dev.longshore.daemon.content.LocalContentStore;
+import dev.longshore.daemon.content.MeteredContentStore;
 import dev.longshore.daemon.diff.ProcessingApplier;
 import dev.longshore.daemon.diff.StreamProcessors;
 import dev.longshore.daemon.diff.WalkingApplier;
@@ -115,7 +116,8 @@ final class Wiring implements AutoCloseable {
         // Metadata over the backends. Writes tell the garbage collector, which is made of them.
         GcTrigger gcTrigger = new GcTrigger();
         MetadataStore metadata = closing.add(MetadataStore.open(folders.metadata(), clock, gcTrigger));
-        MetadataContentStore content = metadata.content(contentBackend, config.contentSharing());
+        MetadataContentStore namespacedContent = metadata.content(contentBackend, config.contentSharing());
+        MeteredContentStore content = new MeteredContentStore(namespacedContent);
         Snapshotters snapshotters = new Snapshotters(plugins, metadata, events);
         LostSnapshots lost = closing.add(new LostSnapshots(plugins, snapshotters));
         plugins.listen(lost::pluginChanged);
@@ -130,7 +132,7 @@ final class Wiring implements AutoCloseable {
                         .images()
                         .forEach(image -> events.imageRemoved(image.namespace(), image.name())),
                 () -> Stream.concat(
-                                Stream.of(new Backend("content", content::removeGarbage)),
+                                Stream.of(new Backend("content", namespacedContent::removeGarbage)),
                                 snapshotters.garbage(lost::lookAgain).stream())
                         .toList()));
         gcTrigger.set(gc);
@@ -155,6 +157,7 @@ final class Wiring implements AutoCloseable {
         Transfers transfers = new Transfers(
                 new TransferStores(
                         new PublishingContentStore(content, events),
+                        content,
                         new PublishingImages(metadata.images(), events),
                         differs::appliers,
                         name -> new UnpackTarget(

@@ -1,4 +1,4 @@
-/** The built-in content store, on local files. Imports {@code sdk} only. */
+/** The built-in content store, on local files, and what is told of any store's reads. Imports {@code sdk} only. */
 @NullMarked
 package dev.longshore.daemon.content;
 

@@ -181,7 +181,8 @@ final class ImageReceiver {
                 .map(name -> new LayerLabels(name, leaf.descriptor().digest(), manifest.layers()));
         unpacks.acquire();
         try {
-            new LayerUnpacker(context, blobs, target, labels, stores.appliers()).unpack(manifest, layers, workers);
+            new LayerUnpacker(context, blobs, stores.meter(), target, labels, stores.appliers())
+                    .unpack(manifest, layers, workers);
         } finally {
             unpacks.release();
         }

@@ -1,5 +1,6 @@
 package dev.longshore.daemon.transfer;
 
+import dev.longshore.daemon.content.MeteredContentStore;
 import dev.longshore.daemon.transfer.ProgressTracker.Job;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.diff.Applier;
@@ -42,6 +43,7 @@ final class LayerUnpacker {
 
     private final CallContext context;
     private final Blobs blobs;
+    private final MeteredContentStore meter;
     private final Target target;
     private final Optional<LayerLabels> labels;
     private final Supplier<List<Applier>> appliers;
@@ -58,17 +60,20 @@ final class LayerUnpacker {
     record Layer(Descriptor descriptor, Digest diffId, Supplier<Future<?>> fetched, Job job) {}
 
     /**
+     * @param meter of what the appliers read from
      * @param labels for a snapshotter that is told where layers are to be had
      * @param appliers tried in order, the next only if one does not have the media type at all
      */
     LayerUnpacker(
             CallContext context,
             Blobs blobs,
+            MeteredContentStore meter,
             Target target,
             Optional<LayerLabels> labels,
             Supplier<List<Applier>> appliers) {
         this.context = context;
         this.blobs = blobs;
+        this.meter = meter;
         this.target = target;
         this.labels = labels;
         this.appliers = appliers;
@@ -195,7 +200,10 @@ final class LayerUnpacker {
         try {
             await(layer);
             layer.job().extracting();
-            Digest applied = apply(layer.descriptor(), mounts);
+            Digest applied;
+            try (var _ = meter.watch(layer.descriptor().digest(), layer.job()::extracted)) {
+                applied = apply(layer.descriptor(), mounts);
+            }
             if (!applied.equals(layer.diffId())) {
                 throw new DataLossException(
                         "layer %s unpacks to %s, and its image says %s: the image is damaged or forged"

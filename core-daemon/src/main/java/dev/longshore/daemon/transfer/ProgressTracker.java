@@ -21,6 +21,7 @@ import java.util.function.Consumer;
 final class ProgressTracker implements AutoCloseable {
 
     private static final Duration PERIOD = Duration.ofMillis(300);
+    private static final String EXTRACTING = "extracting";
 
     private final Consumer<Progress> sink;
     private final String root;
@@ -87,7 +88,12 @@ final class ProgressTracker implements AutoCloseable {
         }
 
         void extracting() {
-            become("extracting", 0);
+            become(EXTRACTING, 0);
+        }
+
+        /** @param position bytes of the blob that have been read for it */
+        void extracted(long position) {
+            bytes.accumulateAndGet(position, Math::max);
         }
 
         void extracted() {
@@ -133,7 +139,7 @@ final class ProgressTracker implements AutoCloseable {
                 }
                 for (Job job : all) {
                     long now = job.bytes.get();
-                    if (job.state.equals(moving) && now != job.told) {
+                    if ((job.state.equals(moving) || job.state.equals(EXTRACTING)) && now != job.told) {
                         job.told = now;
                         tell(job);
                     }

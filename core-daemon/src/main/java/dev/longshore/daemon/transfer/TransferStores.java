@@ -1,5 +1,6 @@
 package dev.longshore.daemon.transfer;
 
+import dev.longshore.daemon.content.MeteredContentStore;
 import dev.longshore.daemon.transfer.LayerUnpacker.Target;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
@@ -14,12 +15,14 @@ import java.util.function.Supplier;
 /**
  * What of the daemon transfers use.
  *
+ * @param meter of what appliers read from, in this process or through it
  * @param appliers asked for with each layer
  * @param unpackTargets snapshotters by their names
  * @param leases what is made meanwhile is kept by one
  */
 public record TransferStores(
         ContentStore content,
+        MeteredContentStore meter,
         Images images,
         Supplier<List<Applier>> appliers,
         Function<String, UnpackTarget> unpackTargets,

@@ -95,11 +95,20 @@ public final class Transfers {
         });
     }
 
-    private static ImageReceiver.Origin origin(Registry registry, CallContext context, Reference reference) {
+    private ImageReceiver.Origin origin(Registry registry, CallContext context, Reference reference) {
         return new ImageReceiver.Origin() {
             @Override
             public Source source(Descriptor descriptor, List<URI> urls) {
-                return offset -> registry.fetch(context, reference, descriptor, urls, offset);
+                int piece = config.layerFetchBuffer();
+                return offset -> piece == 0
+                        ? registry.fetch(context, reference, descriptor, urls, offset)
+                        : registry.fetchInPieces(
+                                context,
+                                reference,
+                                descriptor,
+                                urls,
+                                offset,
+                                new Registry.Pieces(piece, config.maxConcurrentDownloads()));
             }
 
             @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longshore.daemon.content.LocalContentStore;
+import dev.longshore.daemon.content.MeteredContentStore;
 import dev.longshore.daemon.metadata.Image;
 import dev.longshore.daemon.metadata.MetadataStore;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
@@ -76,6 +77,7 @@ class ArchiveImportTest {
         transfers = new Transfers(
                 new TransferStores(
                         content,
+                        new MeteredContentStore(content),
                         images,
                         List::of,
                         name -> {

@@ -163,9 +163,50 @@ public final class Registry implements AutoCloseable {
             CallContext context, Reference reference, Descriptor descriptor, List<URI> urls, long offset, long end)
             throws IOException, InterruptedException {
         ResumingStream stream = new ResumingStream(
-                from -> open(context, reference, descriptor, urls, from, end), descriptor.digest(), offset, end);
+                from -> open(context, reference, descriptor, urls, from, end).in(), descriptor.digest(), offset, end);
         stream.connect();
         return stream;
+    }
+
+    /**
+     * How a big blob is fetched over several connections.
+     *
+     * @param size bytes of a piece
+     * @param atOnce pieces, all of which are in memory
+     */
+    public record Pieces(int size, int atOnce) {}
+
+    /**
+     * As {@link #fetch}, in pieces, several at a time: where it is the single connection that is slow. A server that does not know
+     * ranges sends the blob in one.
+     */
+    public InputStream fetchInPieces(
+            CallContext context, Reference reference, Descriptor descriptor, List<URI> urls, long offset, Pieces pieces)
+            throws IOException, InterruptedException {
+        long end = descriptor.size();
+        if (end - offset <= pieces.size()) {
+            return fetch(context, reference, descriptor, urls, offset);
+        }
+        Body first = open(context, reference, descriptor, urls, offset, offset + pieces.size());
+        if (!first.ranged()) {
+            return new ResumingStream(
+                    from -> open(context, reference, descriptor, urls, from, end)
+                            .in(),
+                    descriptor.digest(),
+                    offset,
+                    end,
+                    first.in());
+        }
+        return new PieceStream(
+                (from, to) -> new ResumingStream(
+                        at -> open(context, reference, descriptor, urls, at, to).in(),
+                        descriptor.digest(),
+                        from,
+                        to,
+                        from == offset ? first.in() : null),
+                offset,
+                end,
+                pieces);
     }
 
     /**
@@ -253,12 +294,15 @@ public final class Registry implements AutoCloseable {
         return new Tail(size, ByteBuffer.allocate(0), false);
     }
 
-    private InputStream open(
+    /** @param ranged whether it ends where it was asked to; else it goes on to the blob's end */
+    private record Body(InputStream in, boolean ranged) {}
+
+    private Body open(
             CallContext context, Reference reference, Descriptor descriptor, List<URI> urls, long from, long end)
             throws IOException, InterruptedException {
         for (URI url : urls) {
             if ("http".equals(url.getScheme()) || "https".equals(url.getScheme())) {
-                Optional<InputStream> body = foreign(context.deadline(), url, descriptor, from, end);
+                Optional<Body> body = foreign(context.deadline(), url, descriptor, from, end);
                 if (body.isPresent()) {
                     return body.get();
                 }
@@ -293,7 +337,7 @@ public final class Registry implements AutoCloseable {
                         "bytes=%d-%d".formatted(from, end - 1));
     }
 
-    private Optional<InputStream> foreign(Deadline deadline, URI url, Descriptor descriptor, long from, long end)
+    private Optional<Body> foreign(Deadline deadline, URI url, Descriptor descriptor, long from, long end)
             throws IOException, InterruptedException {
         RegistryHost host = new RegistryHost(
                 url,
@@ -317,7 +361,7 @@ public final class Registry implements AutoCloseable {
     }
 
     /** The body from {@code from} on, also of a server that answers a range with the whole. */
-    private static InputStream body(Response response, String what, long from) throws IOException {
+    private static Body body(Response response, String what, long from) throws IOException {
         if (response.status() == 206) {
             String range = response.header("Content-Range");
             if (!range.startsWith("bytes %d-".formatted(from))) {
@@ -325,7 +369,7 @@ public final class Registry implements AutoCloseable {
                 throw new IOException(
                         "%s: bytes from %d were asked for and \"%.80s\" came".formatted(what, from, range));
             }
-            return response.body();
+            return new Body(response.body(), true);
         }
         if (response.status() != 200) {
             try (response) {
@@ -333,7 +377,7 @@ public final class Registry implements AutoCloseable {
             }
         }
         response.body().skipNBytes(from);
-        return response.body();
+        return new Body(response.body(), false);
     }
 
     /** Whether a registry has {@code descriptor} in the repository of {@code reference}. */

@@ -30,10 +30,16 @@ final class ResumingStream extends InputStream {
      * @param end offset of the first byte that is not wanted any more
      */
     ResumingStream(Source source, Digest digest, long position, long end) {
+        this(source, digest, position, end, null);
+    }
+
+    /** @param body what was opened at {@code position} already, if anything was */
+    ResumingStream(Source source, Digest digest, long position, long end, @Nullable InputStream body) {
         this.source = source;
         this.digest = digest;
         this.position = position;
         this.end = end;
+        this.body = body;
     }
 
     /** Opens the first connection, whose errors are told as they are. */

@@ -28,7 +28,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -78,6 +80,73 @@ class HostileRegistryTest {
         try (InputStream in = client.fetch(CONTEXT, reference, descriptor, List.of(), offset)) {
             return in.readAllBytes();
         }
+    }
+
+    private byte[] fetchInPieces(Reference reference, long offset) throws IOException, InterruptedException {
+        try (InputStream in = client.fetchInPieces(
+                CONTEXT, reference, descriptor, List.of(), offset, new Registry.Pieces(100_000, 3))) {
+            return in.readAllBytes();
+        }
+    }
+
+    /** As a good server does. */
+    private static void answerRange(HttpExchange exchange, byte[] blob) throws IOException {
+        String[] range = exchange.getRequestHeaders()
+                .getFirst("Range")
+                .replace("bytes=", "")
+                .split("-", 2);
+        int from = Integer.parseInt(range[0]);
+        int last = Integer.parseInt(range[1]);
+        exchange.getResponseHeaders().set("Content-Range", "bytes %d-%d/%d".formatted(from, last, blob.length));
+        answer(exchange, 206, Arrays.copyOfRange(blob, from, last + 1));
+    }
+
+    @Test
+    void bigBlobComesInPiecesSeveralAtATime() throws Exception {
+        AtomicInteger requests = new AtomicInteger();
+        CountDownLatch two = new CountDownLatch(2);
+        Reference reference = server(exchange -> {
+            if (requests.incrementAndGet() > 1) {
+                two.countDown();
+                try {
+                    // After the first, no answer before two are asked for: one at a time would wait for ever.
+                    assertThat(two.await(30, TimeUnit.SECONDS)).isTrue();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+            answerRange(exchange, blob);
+        });
+        assertThat(fetchInPieces(reference, 33)).isEqualTo(Arrays.copyOfRange(blob, 33, blob.length));
+    }
+
+    @Test
+    void pieceThatBreaksOffIsResumed() throws Exception {
+        AtomicInteger requests = new AtomicInteger();
+        Reference reference = server(exchange -> {
+            if (requests.incrementAndGet() == 2) {
+                String from = exchange.getRequestHeaders().getFirst("Range").replaceAll("bytes=|-.*", "");
+                exchange.getResponseHeaders().set("Content-Range", "bytes %s-/500000".formatted(from));
+                exchange.sendResponseHeaders(206, 100_000);
+                exchange.getResponseBody().write(blob, Integer.parseInt(from), 1000);
+                exchange.getResponseBody().flush();
+                return;
+            }
+            answerRange(exchange, blob);
+        });
+        assertThat(fetchInPieces(reference, 0)).isEqualTo(blob);
+        assertThat(requests).hasValue(6);
+    }
+
+    @Test
+    void serverWithoutRangesSendsItInOne() throws Exception {
+        AtomicInteger requests = new AtomicInteger();
+        Reference reference = server(exchange -> {
+            requests.incrementAndGet();
+            answer(exchange, 200, blob);
+        });
+        assertThat(fetchInPieces(reference, 33)).isEqualTo(Arrays.copyOfRange(blob, 33, blob.length));
+        assertThat(requests).hasValue(1);
     }
 
     @Test
