@@ -45,7 +45,7 @@ class StreamProcessorsIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rsa", "ec", "pgp"})
+    @ValueSource(strings = {"rsa", "ec", "pgp", "pkcs7"})
     void anImageThatSkopeoHasEncryptedRuns(String kind) throws IOException {
         String recipient = recipient(kind);
         configure(keys);

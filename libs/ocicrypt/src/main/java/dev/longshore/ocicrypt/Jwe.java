@@ -202,7 +202,7 @@ final class Jwe {
         return cipher;
     }
 
-    private static byte[] agree(PrivateKey own, PublicKey theirs) throws GeneralSecurityException {
+    static byte[] agree(PrivateKey own, PublicKey theirs) throws GeneralSecurityException {
         KeyAgreement agreement = KeyAgreement.getInstance("ECDH");
         agreement.init(own);
         agreement.doPhase(theirs, true);
@@ -210,7 +210,7 @@ final class Jwe {
     }
 
     /** Concat KDF of NIST SP 800-56A with SHA-256, of which one round is enough: RFC 7518, section 4.6.2. */
-    private static byte[] derive(byte[] secret, String algorithm, int length, byte[] apu, byte[] apv)
+    static byte[] derive(byte[] secret, String algorithm, int length, byte[] apu, byte[] apv)
             throws GeneralSecurityException {
         ByteArrayOutputStream info = new ByteArrayOutputStream();
         info.writeBytes(new byte[] {0, 0, 0, 1});
@@ -234,7 +234,7 @@ final class Jwe {
                     throw new InvalidArgumentException("a JWE has a nonce or a tag of the wrong length");
                 }
                 Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding");
-                cipher.init(Cipher.DECRYPT_MODE, new SecretKeySpec(cek, "AES"), new GCMParameterSpec(8 * GCM_TAG, iv));
+                cipher.init(Cipher.DECRYPT_MODE, Values.key(cek), new GCMParameterSpec(8 * GCM_TAG, iv));
                 cipher.updateAAD(authenticated);
                 byte[] sealed = Arrays.copyOf(ciphertext, ciphertext.length + tag.length);
                 System.arraycopy(tag, 0, sealed, ciphertext.length, tag.length);

@@ -11,6 +11,8 @@ import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.security.KeyFactory;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.cert.CertificateFactory;
@@ -24,13 +26,19 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.RSAPrivateKeySpec;
 import java.security.spec.RSAPublicKeySpec;
 import java.security.spec.X509EncodedKeySpec;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.crypto.Cipher;
 import javax.crypto.EncryptedPrivateKeyInfo;
 import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.PBEKeySpec;
+import javax.crypto.spec.SecretKeySpec;
 
 /** Keys and certificates as files have them: DER, PEM, or JSON. */
 final class Keys {
@@ -40,6 +48,11 @@ final class Keys {
     };
     private static final byte[] EC_OID = {0x06, 0x07, 0x2a, (byte) 0x86, 0x48, (byte) 0xce, 0x3d, 2, 1};
     private static final List<String> ALGORITHMS = List.of("RSA", "EC");
+    private static final Pattern DEK_INFO = Pattern.compile(
+            "DEK-Info: (?:AES-(128|192|256)-CBC,(?=\\p{XDigit}{32})|DES-EDE3-CBC,)(\\p{XDigit}{16,32})\\b");
+    private static final String UNKNOWN_ENCRYPTION =
+            "the private key is encrypted in an unknown way: convert it with openssl pkcs8 -topk8";
+    private static final String WRONG_PASSWORD = "wrong password of an encrypted private key, or a damaged one";
 
     private Keys() {}
 
@@ -55,8 +68,11 @@ final class Keys {
             return switch (pem.get().label()) {
                 case "PRIVATE KEY" -> pkcs8(pem.get().der());
                 case "ENCRYPTED PRIVATE KEY" -> pkcs8(decrypted(pem.get().der(), password));
-                case "RSA PRIVATE KEY" -> pkcs8(wrapped(RSA, plain(pem.get())));
-                case "EC PRIVATE KEY" -> pkcs8(wrapped(ecAlgorithm(plain(pem.get())), plain(pem.get())));
+                case "RSA PRIVATE KEY" -> pkcs8(wrapped(RSA, plain(pem.get(), password)));
+                case "EC PRIVATE KEY" -> {
+                    byte[] sec1 = plain(pem.get(), password);
+                    yield pkcs8(wrapped(ecAlgorithm(sec1), sec1));
+                }
                 default -> Optional.empty();
             };
         }
@@ -66,12 +82,44 @@ final class Keys {
         return pkcs8(file).or(() -> pkcs8(wrapped(RSA, file))).or(() -> pkcs8(wrapped(ecAlgorithm(file), file)));
     }
 
-    private static byte[] plain(Pem pem) {
-        if (pem.headers().contains("ENCRYPTED")) {
-            throw new InvalidArgumentException(
-                    "the private key is encrypted in OpenSSL's old way: convert it with openssl pkcs8 -topk8");
+    /** Without the encryption that OpenSSL of old has put around PEM. */
+    private static byte[] plain(Pem pem, byte[] password) {
+        if (!pem.headers().contains("ENCRYPTED")) {
+            return pem.der();
         }
-        return pem.der();
+        Matcher info = DEK_INFO.matcher(pem.headers());
+        if (!info.find()) {
+            throw new InvalidArgumentException(UNKNOWN_ENCRYPTION);
+        }
+        required(password);
+        boolean des = info.group(1) == null;
+        int length = des ? 24 : Integer.parseInt(info.group(1)) / 8;
+        byte[] iv = HexFormat.of().parseHex(info.group(2));
+        try {
+            MessageDigest md5 = MessageDigest.getInstance("MD5");
+            ByteArrayOutputStream key = new ByteArrayOutputStream();
+            for (byte[] last = new byte[0]; key.size() < length; key.writeBytes(last)) {
+                md5.update(last);
+                md5.update(password);
+                // The salt.
+                md5.update(iv, 0, 8);
+                last = md5.digest();
+            }
+            Cipher cipher = Cipher.getInstance(des ? "DESede/CBC/PKCS5Padding" : "AES/CBC/PKCS5Padding");
+            cipher.init(
+                    Cipher.DECRYPT_MODE,
+                    new SecretKeySpec(key.toByteArray(), 0, length, des ? "DESede" : "AES"),
+                    new IvParameterSpec(iv));
+            return cipher.doFinal(pem.der());
+        } catch (GeneralSecurityException e) {
+            throw new InvalidArgumentException(WRONG_PASSWORD, e);
+        }
+    }
+
+    private static void required(byte[] password) {
+        if (password.length == 0) {
+            throw new InvalidArgumentException("missing password of an encrypted private key");
+        }
     }
 
     private static Optional<PrivateKey> pkcs8(byte[] der) {
@@ -94,9 +142,7 @@ final class Keys {
     }
 
     private static byte[] decrypted(byte[] der, byte[] password) {
-        if (password.length == 0) {
-            throw new InvalidArgumentException("missing password of an encrypted private key");
-        }
+        required(password);
         try {
             EncryptedPrivateKeyInfo info = new EncryptedPrivateKeyInfo(der);
             // The parameters' name says all where the algorithm is only PBES2.
@@ -113,33 +159,16 @@ final class Keys {
             Cipher cipher = Cipher.getInstance(algorithm);
             cipher.init(Cipher.DECRYPT_MODE, key, info.getAlgParameters());
             return info.getKeySpec(cipher).getEncoded();
-        } catch (IOException | GeneralSecurityException e) {
-            throw new InvalidArgumentException("wrong password of an encrypted private key, or a damaged one", e);
+        } catch (IOException | NoSuchAlgorithmException e) {
+            throw new InvalidArgumentException(UNKNOWN_ENCRYPTION, e);
+        } catch (GeneralSecurityException e) {
+            throw new InvalidArgumentException(WRONG_PASSWORD, e);
         }
     }
 
     /** PKCS#8 around an older form. */
     private static byte[] wrapped(byte[] algorithm, byte[] key) {
-        ByteArrayOutputStream info = new ByteArrayOutputStream();
-        info.writeBytes(new byte[] {2, 1, 0});
-        info.writeBytes(algorithm);
-        info.writeBytes(tagged(4, key));
-        return tagged(0x30, info.toByteArray());
-    }
-
-    private static byte[] tagged(int tag, byte[] content) {
-        ByteArrayOutputStream der = new ByteArrayOutputStream();
-        der.write(tag);
-        int length = content.length;
-        if (length < 0x80) {
-            der.write(length);
-        } else {
-            der.write(0x82);
-            der.write(length >> 8);
-            der.write(length);
-        }
-        der.writeBytes(content);
-        return der.toByteArray();
+        return Der.of(Der.SEQUENCE, new byte[] {Der.INTEGER, 1, 0}, algorithm, Der.of(Der.OCTETS, key));
     }
 
     /** The curve, which SEC 1 has in its tag 0, copied to where PKCS#8 wants it. */
@@ -151,10 +180,7 @@ final class Keys {
                     && length >= 2
                     && length < 32
                     && i + 2 + length <= sec1.length) {
-                ByteArrayOutputStream algorithm = new ByteArrayOutputStream();
-                algorithm.writeBytes(EC_OID);
-                algorithm.write(sec1, i + 2, length);
-                return tagged(0x30, algorithm.toByteArray());
+                return Der.of(Der.SEQUENCE, EC_OID, Arrays.copyOfRange(sec1, i + 2, i + 2 + length));
             }
         }
         return new byte[0];
@@ -184,11 +210,20 @@ final class Keys {
     }
 
     private static boolean isJson(byte[] file) {
-        return file.length > 0 && file[0] == '{';
+        int start = 0;
+        while (start < file.length && Character.isWhitespace(file[start])) {
+            start++;
+        }
+        return start < file.length && file[start] == '{';
     }
 
     private static Optional<Key> jwk(byte[] file, boolean secret) {
-        Map<String, Object> jwk = Json.object(file, "JWK");
+        Map<String, Object> jwk;
+        try {
+            jwk = Json.object(file, "JWK");
+        } catch (InvalidArgumentException e) {
+            return Optional.empty();
+        }
         if (jwk.containsKey("d") != secret) {
             return Optional.empty();
         }

@@ -2,10 +2,13 @@ package dev.longshore.ocicrypt;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.json.Json;
+import java.security.InvalidKeyException;
 import java.util.Base64;
 import java.util.Map;
+import javax.crypto.SecretKey;
+import javax.crypto.spec.SecretKeySpec;
 
-/** Bytes in text. */
+/** Bytes in text, and keys in bytes. */
 final class Values {
 
     private Values() {}
@@ -31,6 +34,14 @@ final class Values {
         } catch (IllegalArgumentException e) {
             throw new InvalidArgumentException(what + " is not base64url: " + e.getMessage(), e);
         }
+    }
+
+    /** A key of AES out of what somebody has sent, which may be empty. */
+    static SecretKey key(byte[] bytes) throws InvalidKeyException {
+        if (bytes.length == 0) {
+            throw new InvalidKeyException("an empty key");
+        }
+        return new SecretKeySpec(bytes, "AES");
     }
 
     static String encodeUrl(byte[] bytes) {
