@@ -32,7 +32,8 @@ public final class Annotations {
         return isEncrypted(mediaType) ? mediaType.substring(0, mediaType.length() - ENCRYPTED.length()) : mediaType;
     }
 
-    private static String oci(String mediaType) {
+    /** The media type that OCI has for a layer; what is none of Docker's is left. */
+    public static String oci(String mediaType) {
         String docker = "application/vnd.docker.image.rootfs.diff.tar";
         return mediaType.startsWith(docker)
                 ? "application/vnd.oci.image.layer.v1.tar"

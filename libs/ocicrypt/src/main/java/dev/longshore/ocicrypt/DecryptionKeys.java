@@ -4,6 +4,7 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.json.Json;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,13 +35,19 @@ public final class DecryptionKeys {
     private static final String RINGS = "gpg-privatekeys";
     private static final String PASSWORDS = "-passwords";
 
-    /** A file, and the password of what is in it; empty for none. */
+    /**
+     * A file.
+     *
+     * @param name for errors
+     * @param password of what is in it; empty for none
+     */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Secret(byte[] file, byte[] password) {}
+    private record Secret(String name, byte[] file, byte[] password) {}
 
     private final List<Secret> privateKeys = new ArrayList<>();
     private final List<byte[]> certificates = new ArrayList<>();
     private final List<Secret> rings = new ArrayList<>();
+    private final Map<String, List<byte[]>> provided = new LinkedHashMap<>();
 
     /** Those of imgcrypt's payload: {@code DecryptConfig.Parameters}, whose values are lists of base64. */
     public void add(Map<String, Object> parameters) {
@@ -53,7 +60,10 @@ public final class DecryptionKeys {
         List<byte[]> files = values(parameters, key);
         List<byte[]> passwords = values(parameters, key + PASSWORDS);
         for (int i = 0; i < files.size(); i++) {
-            secrets.add(new Secret(files.get(i), i < passwords.size() ? passwords.get(i) : new byte[0]));
+            secrets.add(new Secret(
+                    "%s[%d] of the payload".formatted(key, i),
+                    files.get(i),
+                    i < passwords.size() ? passwords.get(i) : new byte[0]));
         }
     }
 
@@ -89,7 +99,7 @@ public final class DecryptionKeys {
             throw new InvalidArgumentException("%s has more than %d files".formatted(folder, MAX_FILES));
         }
         for (Path file : files) {
-            boolean _ = add(read(file), new byte[0]);
+            boolean _ = add(file.toString(), read(file), new byte[0]);
         }
     }
 
@@ -100,7 +110,7 @@ public final class DecryptionKeys {
      * @throws InvalidArgumentException if it is none of them
      */
     public void addFile(Path file, byte[] password) throws IOException {
-        if (!add(read(file), password)) {
+        if (!add(file.toString(), read(file), password)) {
             throw new InvalidArgumentException(
                     "%s is no private key, no certificate and no ring of OpenPGP secret keys".formatted(file));
         }
@@ -116,29 +126,35 @@ public final class DecryptionKeys {
         }
     }
 
-    private boolean add(byte[] file, byte[] password) {
+    private boolean add(String name, byte[] file, byte[] password) {
         Optional<Pem> pem = Pem.parse(file);
         String label = pem.map(Pem::label).orElse("");
         if (label.endsWith("PRIVATE KEY")) {
-            privateKeys.add(new Secret(file, password));
+            privateKeys.add(new Secret(name, file, password));
         } else if (label.equals("CERTIFICATE")) {
             certificates.add(file);
         } else if (label.equals("PGP PRIVATE KEY BLOCK")) {
-            rings.add(new Secret(file, password));
+            rings.add(new Secret(name, file, password));
         } else if (!label.isEmpty()) {
             return false;
         } else if (Keys.privateKey(file, password).isPresent()) {
-            privateKeys.add(new Secret(file, password));
+            privateKeys.add(new Secret(name, file, password));
         } else if (Keys.certificate(file).isPresent()) {
             certificates.add(file);
         } else if (Pgp.isSecretKeyRing(file)) {
-            rings.add(new Secret(file, password));
+            rings.add(new Secret(name, file, password));
         } else {
             return false;
         }
         return true;
     }
 
+    /** Tells a key provider something, as {@code provider:name:attribute} does; {@code attribute} may be empty. */
+    public void addProvider(String name, String attribute) {
+        provided.computeIfAbsent(name, _ -> new ArrayList<>()).add(attribute.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Whether there is nothing to decrypt with; what key providers have nobody knows. */
     public boolean isEmpty() {
         return privateKeys.isEmpty() && rings.isEmpty();
     }
@@ -154,6 +170,7 @@ public final class DecryptionKeys {
         put(parameters, CERTIFICATES, certificates);
         put(parameters, RINGS, rings.stream().map(Secret::file).toList());
         put(parameters, RINGS + PASSWORDS, rings.stream().map(Secret::password).toList());
+        provided.forEach((name, attributes) -> put(parameters, name, attributes));
         return parameters;
     }
 
@@ -180,43 +197,50 @@ public final class DecryptionKeys {
         };
     }
 
-    private Optional<byte[]> unwrapJwe(byte[] wrapped) {
-        for (Secret secret : privateKeys) {
-            Optional<byte[]> opened = privateKey(secret).flatMap(key -> Jwe.decrypt(wrapped, key));
-            if (opened.isPresent()) {
-                return opened;
-            }
-        }
-        return Optional.empty();
+    private interface Attempt {
+        Optional<byte[]> with(Secret secret) throws IOException;
     }
 
-    private Optional<byte[]> unwrapPkcs7(byte[] wrapped) {
-        List<X509Certificate> parsed = certificates.stream()
-                .flatMap(file -> Keys.certificate(file).stream())
-                .toList();
-        for (Secret secret : privateKeys) {
-            Optional<PrivateKey> key = privateKey(secret);
-            if (key.isEmpty()) {
-                continue;
-            }
-            for (X509Certificate certificate : parsed) {
-                Optional<byte[]> opened = Pkcs7.decrypt(wrapped, certificate, key.get());
+    /** What the first fitting one opens. One that cannot be used is an error only if no other fits. */
+    private static Optional<byte[]> first(List<Secret> secrets, Attempt attempt) throws IOException {
+        List<String> unusable = new ArrayList<>();
+        for (Secret secret : secrets) {
+            try {
+                Optional<byte[]> opened = attempt.with(secret);
                 if (opened.isPresent()) {
                     return opened;
                 }
+            } catch (InvalidArgumentException e) {
+                unusable.add(secret.name() + ": " + e.getMessage());
             }
+        }
+        if (!unusable.isEmpty()) {
+            throw new InvalidArgumentException(String.join("; ", unusable));
         }
         return Optional.empty();
     }
 
-    private Optional<byte[]> unwrapPgp(byte[] wrapped) throws IOException {
-        for (Secret ring : rings) {
-            Optional<byte[]> opened = Pgp.decrypt(wrapped, ring.file(), ring.password());
-            if (opened.isPresent()) {
-                return opened;
-            }
+    private Optional<byte[]> unwrapJwe(byte[] wrapped) throws IOException {
+        return first(privateKeys, secret -> privateKey(secret).flatMap(key -> Jwe.decrypt(wrapped, key)));
+    }
+
+    private Optional<byte[]> unwrapPkcs7(byte[] wrapped) throws IOException {
+        List<X509Certificate> parsed = certificates.stream()
+                .flatMap(file -> Keys.certificate(file).stream())
+                .toList();
+        if (parsed.isEmpty()) {
+            throw new InvalidArgumentException("there is no certificate among the keys, which PKCS#7 needs");
         }
-        return Optional.empty();
+        return first(privateKeys, secret -> {
+            Optional<PrivateKey> key = privateKey(secret);
+            return parsed.stream()
+                    .flatMap(certificate -> key.flatMap(found -> Pkcs7.decrypt(wrapped, certificate, found)).stream())
+                    .findFirst();
+        });
+    }
+
+    private Optional<byte[]> unwrapPgp(byte[] wrapped) throws IOException {
+        return first(rings, ring -> Pgp.decrypt(wrapped, ring.file(), ring.password()));
     }
 
     private static Optional<PrivateKey> privateKey(Secret secret) {

@@ -145,13 +145,13 @@ public final class KeyProviders {
                 // It need not read: its answer counts, or its exit status.
             }
             byte[] answer = process.getInputStream().readNBytes(MAX_ANSWER + 1);
+            if (answer.length > MAX_ANSWER) {
+                throw new InvalidArgumentException("key provider %s answers too much".formatted(name));
+            }
             int status = process.waitFor();
             if (status != 0) {
                 throw new FailedPreconditionException(
                         "key provider %s (%s) failed with exit status %d".formatted(name, words.getFirst(), status));
-            }
-            if (answer.length > MAX_ANSWER) {
-                throw new InvalidArgumentException("key provider %s answers too much".formatted(name));
             }
             return answer;
         } catch (InterruptedException e) {

@@ -14,6 +14,9 @@ public final class KeyUnwrapper {
 
     private static final String PROVIDER = "provider.";
 
+    /** Wrapped keys of one layer: to try one takes milliseconds. */
+    private static final int MAX_WRAPPED = 1000;
+
     private final DecryptionKeys keys;
     private final KeyProviders providers;
 
@@ -40,6 +43,7 @@ public final class KeyUnwrapper {
         LayerSeal seal = LayerSeal.parse(published);
         List<String> schemes = new ArrayList<>();
         List<String> reasons = new ArrayList<>();
+        int tried = 0;
         for (Map.Entry<String, String> annotation : annotations.entrySet()) {
             if (!annotation.getKey().startsWith(Annotations.KEYS)) {
                 continue;
@@ -47,6 +51,10 @@ public final class KeyUnwrapper {
             String scheme = annotation.getKey().substring(Annotations.KEYS.length());
             schemes.add(scheme);
             for (String wrapped : annotation.getValue().split(",", -1)) {
+                if (++tried > MAX_WRAPPED) {
+                    throw new InvalidArgumentException(
+                            "the key of a layer is wrapped more than %d times".formatted(MAX_WRAPPED));
+                }
                 try {
                     Optional<byte[]> opened = unwrap(scheme, Values.decode(wrapped, annotation.getKey()));
                     if (opened.isPresent()) {

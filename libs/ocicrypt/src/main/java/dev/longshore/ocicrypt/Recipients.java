@@ -64,6 +64,24 @@ public final class Recipients {
 
     /** The annotations of a layer that was encrypted with {@code key}. */
     public Map<String, String> wrap(LayerKey key, LayerSeal seal) throws IOException {
+        Map<String, String> annotations = wrap(key);
+        annotations.put(Annotations.PUBLIC_OPTIONS, seal.annotation());
+        return annotations;
+    }
+
+    /**
+     * The annotations of an encrypted layer with these who are to read it besides those who do.
+     *
+     * @param annotations those that it has
+     * @param key what was wrapped for those who read it
+     */
+    public Map<String, String> add(Map<String, String> annotations, LayerKey key) throws IOException {
+        Map<String, String> more = new TreeMap<>(annotations);
+        wrap(key).forEach((scheme, wrapped) -> more.merge(scheme, wrapped, (those, these) -> those + "," + these));
+        return more;
+    }
+
+    private Map<String, String> wrap(LayerKey key) throws IOException {
         Map<String, String> annotations = new TreeMap<>();
         byte[] secret = key.json();
         try {
@@ -90,7 +108,6 @@ public final class Recipients {
         if (annotations.isEmpty()) {
             throw new InvalidArgumentException("nobody is to read the layer: name a recipient");
         }
-        annotations.put(Annotations.PUBLIC_OPTIONS, seal.annotation());
         return annotations;
     }
 
