@@ -27,12 +27,14 @@ import picocli.CommandLine.Spec;
 /** {@code longshore image}. */
 @Command(
         name = "image",
-        description = "Imports, lists, unpacks and removes images.",
+        description = "Imports, lists, unpacks, encrypts, decrypts and removes images.",
         mixinStandardHelpOptions = true,
         subcommands = {
             ImageCommand.Import.class,
             ImageCommand.ListImages.class,
             ImageCommand.Unpack.class,
+            ImageEncryptCommand.class,
+            ImageDecryptCommand.class,
             ImageCommand.Remove.class
         })
 final class ImageCommand implements Runnable {

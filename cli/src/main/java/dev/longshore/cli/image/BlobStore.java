@@ -154,7 +154,8 @@ public final class BlobStore {
                         .build());
     }
 
-    private static WriteContentResponse exchange(
+    /** One message there and one back. */
+    static WriteContentResponse exchange(
             BlockingClientCall<WriteContentRequest, WriteContentResponse> stream, WriteContentRequest request) {
         try {
             // Writing fails without a reason when the daemon has ended the stream; reading then tells it.

@@ -75,10 +75,7 @@ public final class ImageStore {
      */
     public Resolved resolve(String name) {
         Image image = find(name);
-        Descriptor target = new Descriptor(
-                image.getTarget().getMediaType(),
-                Digest.parse(image.getTarget().getDigest()),
-                image.getTarget().getSize());
+        Descriptor target = target(image);
         BlobStore store = new BlobStore(daemon);
         Descriptor manifest = manifestOf(store, target, image.getName(), 0);
         Manifests.Manifest parsed = Manifests.manifest(store.read(manifest), "manifest " + manifest.digest());
@@ -96,7 +93,16 @@ public final class ImageStore {
         return find(name).getName();
     }
 
-    private Image find(String name) {
+    /** What an image's name names. */
+    static Descriptor target(Image image) {
+        return new Descriptor(
+                image.getTarget().getMediaType(),
+                Digest.parse(image.getTarget().getDigest()),
+                image.getTarget().getSize());
+    }
+
+    /** The image that a person means by {@code name}; see {@link #resolve}. */
+    Image find(String name) {
         List<String> tried = new ArrayList<>();
         for (String candidate : candidates(name)) {
             try {
@@ -172,7 +178,8 @@ public final class ImageStore {
         }
     }
 
-    private static void name(Daemon daemon, String name, Descriptor target) {
+    /** Gives it a name, which may have been another's. */
+    static void name(Daemon daemon, String name, Descriptor target) {
         Image image = Image.newBuilder()
                 .setName(name)
                 .setTarget(dev.longshore.api.types.Descriptor.newBuilder()
