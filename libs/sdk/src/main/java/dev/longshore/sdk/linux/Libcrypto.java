@@ -13,7 +13,7 @@ import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * OpenSSL's digests, where the machine has its library. The JDK's own use the processor's instructions only once its C2 compiler
+ * OpenSSL's digests and one of its ciphers, where the machine has its library. The JDK's own use the processor's instructions only once its C2 compiler
  * has compiled them, which costs a daemon more memory and start-up than all else; these do from the first byte on.
  *
  * @see <a href="https://docs.openssl.org/3.0/man3/EVP_DigestInit/">EVP_DigestInit(3)</a>
@@ -45,6 +45,17 @@ public final class Libcrypto {
         int EVP_DigestUpdate(Pointer context, Pointer data, long size);
 
         int EVP_DigestFinal_ex(Pointer context, byte[] result, @Nullable Pointer size);
+
+        Pointer EVP_CIPHER_CTX_new();
+
+        void EVP_CIPHER_CTX_free(Pointer context);
+
+        @Nullable
+        Pointer EVP_aes_256_ctr();
+
+        int EVP_EncryptInit_ex(Pointer context, Pointer cipher, @Nullable Pointer engine, byte[] key, byte[] counter);
+
+        int EVP_EncryptUpdate(Pointer context, Pointer result, int[] resultSize, Pointer data, int size);
     }
 
     private static Optional<Functions> load() {
@@ -67,6 +78,62 @@ public final class Libcrypto {
             Pointer type = functions.EVP_get_digestbyname(algorithm.replace("-", ""));
             return type == null ? Optional.empty() : Optional.of(new NativeDigest(functions, algorithm, type, length));
         });
+    }
+
+    /**
+     * AES-256 in counter mode, from its beginning.
+     *
+     * @param key 32 bytes
+     * @param counter the first block, of 16 bytes
+     * @return empty where there is no such library
+     */
+    public static Optional<CounterMode> counterMode(byte[] key, byte[] counter) {
+        return FUNCTIONS.flatMap(functions -> {
+            Pointer type = functions.EVP_aes_256_ctr();
+            return type == null ? Optional.empty() : Optional.of(new CounterMode(functions, type, key, counter));
+        });
+    }
+
+    /** A stream that is encrypted, or decrypted, which is the same. For one thread at a time. */
+    public static final class CounterMode {
+
+        private final Functions functions;
+        private final Pointer context;
+        private final int[] made = new int[1];
+
+        private CounterMode(Functions functions, Pointer type, byte[] key, byte[] counter) {
+            if (key.length != 32 || counter.length != 16) {
+                throw new IllegalArgumentException("a key of %d and a counter of %d bytes, not of 32 and 16"
+                        .formatted(key.length, counter.length));
+            }
+            this.functions = functions;
+            Pointer own = functions.EVP_CIPHER_CTX_new();
+            this.context = own;
+            CLEANER.register(this, () -> functions.EVP_CIPHER_CTX_free(own));
+            check("EVP_EncryptInit_ex", functions.EVP_EncryptInit_ex(context, type, null, key, counter));
+        }
+
+        private static void check(String function, int result) {
+            if (result != 1) {
+                throw new IllegalStateException("%s of libcrypto failed".formatted(function));
+            }
+        }
+
+        /** Replaces the bytes that remain in a direct buffer, which is left as it is otherwise. */
+        public void apply(ByteBuffer direct) {
+            try {
+                Pointer start = Native.getDirectBufferPointer(direct).share(direct.position());
+                check(
+                        "EVP_EncryptUpdate",
+                        functions.EVP_EncryptUpdate(context, start, made, start, direct.remaining()));
+                if (made[0] != direct.remaining()) {
+                    throw new IllegalStateException(
+                            "a stream cipher has made %d bytes of %d".formatted(made[0], direct.remaining()));
+                }
+            } finally {
+                Reference.reachabilityFence(this);
+            }
+        }
     }
 
     private static final class NativeDigest extends MessageDigest {

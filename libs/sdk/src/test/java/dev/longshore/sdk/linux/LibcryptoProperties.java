@@ -3,8 +3,12 @@ package dev.longshore.sdk.linux;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
+import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import javax.crypto.Cipher;
+import javax.crypto.spec.IvParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -77,5 +81,24 @@ class LibcryptoProperties {
         } catch (CloneNotSupportedException e) {
             throw new AssertionError(e);
         }
+    }
+
+    @Property(tries = 100)
+    void counterModeIsThatOfTheJdkHoweverBytesAreGiven(
+            @ForAll @Size(max = 100_000) byte[] bytes,
+            @ForAll @IntRange(max = 100_000) int cut,
+            @ForAll @Size(32) byte[] key,
+            @ForAll @Size(16) byte[] counter)
+            throws GeneralSecurityException {
+        Cipher cipher = Cipher.getInstance("AES/CTR/NoPadding");
+        cipher.init(Cipher.ENCRYPT_MODE, new SecretKeySpec(key, "AES"), new IvParameterSpec(counter));
+        Libcrypto.CounterMode mode = Libcrypto.counterMode(key, counter).orElseThrow();
+        ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
+        int middle = Math.min(cut, bytes.length);
+        mode.apply(buffer.slice(0, middle));
+        mode.apply(buffer.position(middle));
+        byte[] encrypted = new byte[bytes.length];
+        buffer.get(0, encrypted);
+        assertThat(encrypted).isEqualTo(cipher.doFinal(bytes));
     }
 }
