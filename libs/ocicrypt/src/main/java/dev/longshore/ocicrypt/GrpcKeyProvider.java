@@ -48,7 +48,7 @@ public final class GrpcKeyProvider implements KeyProviders.Remote {
     private static final int PADDED = 8;
 
     @Override
-    public byte[] ask(String address, boolean wrap, byte[] request) throws IOException {
+    public byte[] ask(String address, boolean wrap, byte[] request) {
         int colon = address.lastIndexOf(':');
         if (colon < 1) {
             throw new InvalidArgumentException("the address of a key provider must be host:port, not " + address);
@@ -70,6 +70,9 @@ public final class GrpcKeyProvider implements KeyProviders.Remote {
             throw new InvalidArgumentException("the address of a key provider must be host:port, not " + address, e);
         } catch (EOFException e) {
             throw new UnavailableException("key provider %s has closed the connection".formatted(address), e);
+        } catch (IOException e) {
+            throw new UnavailableException(
+                    "key provider %s cannot be reached: %s".formatted(address, e.getMessage()), e);
         }
     }
 

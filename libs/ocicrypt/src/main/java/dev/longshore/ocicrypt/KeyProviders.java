@@ -2,6 +2,7 @@ package dev.longshore.ocicrypt;
 
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.json.Json;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -46,8 +47,9 @@ public final class KeyProviders {
          * @param wrap whether the method is {@code WrapKey}, not {@code UnWrapKey}
          * @param request JSON of ocicrypt's protocol
          * @return JSON of ocicrypt's protocol
+         * @throws UnavailableException if it cannot be reached, or refuses
          */
-        byte[] ask(String address, boolean wrap, byte[] request) throws IOException;
+        byte[] ask(String address, boolean wrap, byte[] request);
     }
 
     private KeyProviders(Remote remote) {
@@ -133,9 +135,14 @@ public final class KeyProviders {
     private static byte[] run(String name, Map<String, Object> command, byte[] request) throws IOException {
         List<String> words = new ArrayList<>(List.of(Json.string(command, "path")));
         words.addAll(Json.strings(command, "args"));
-        Process process = new ProcessBuilder(words)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
+        Process process;
+        try {
+            process = new ProcessBuilder(words)
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+        } catch (IOException e) {
+            throw new FailedPreconditionException("key provider %s: %s".formatted(name, e.getMessage()), e);
+        }
         try {
             // Ends what does not answer, and with it the reading below.
             Thread.ofVirtual().start(() -> endLate(process));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.json.Json;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -76,6 +77,17 @@ final class KeyProvidersTest {
     }
 
     @Test
+    void aProgramThatIsMissingIsNamed() throws IOException {
+        Files.writeString(config, "{\"key-providers\":{\"p\":{\"cmd\":{\"path\":\"/no/such\"}}}}");
+        KeyProviders providers =
+                KeyProviders.of(Map.of(KeyProviders.VARIABLE, config.toString()), new GrpcKeyProvider());
+        assertThatThrownBy(() -> providers.wrap("p", new byte[1], ""))
+                .isInstanceOf(FailedPreconditionException.class)
+                .hasMessageContaining("key provider p: ")
+                .hasMessageContaining("/no/such");
+    }
+
+    @Test
     void aProgramThatAnswersWithoutReadingIsBelieved() throws IOException {
         KeyProviders providers = shell("echo '{\"keyunwrapresults\":{\"optsdata\":\"c2VjcmV0\"}}'");
         assertThat(providers.unwrap("p", new byte[500_000], Map.of()))
@@ -112,7 +124,9 @@ final class KeyProvidersTest {
                 config, "{\"key-providers\":{\"p\":{\"grpc\":\"127.0.0.1:1\"},\"q\":{\"grpc\":\"nowhere\"}}}");
         KeyProviders providers =
                 KeyProviders.of(Map.of(KeyProviders.VARIABLE, config.toString()), new GrpcKeyProvider());
-        assertThatThrownBy(() -> providers.wrap("p", new byte[1], "")).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> providers.wrap("p", new byte[1], ""))
+                .isInstanceOf(UnavailableException.class)
+                .hasMessageContaining("127.0.0.1:1 cannot be reached");
         assertThatThrownBy(() -> providers.wrap("q", new byte[1], "")).hasMessageContaining("host:port");
     }
 }

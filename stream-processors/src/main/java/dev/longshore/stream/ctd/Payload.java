@@ -3,7 +3,6 @@ package dev.longshore.stream.ctd;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.json.Json;
 import java.io.FileInputStream;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -29,10 +28,11 @@ record Payload(Map<String, Object> parameters, Map<String, String> annotations) 
             if (bytes.length > MAX_BYTES) {
                 throw new InvalidArgumentException("the payload has more than %d bytes".formatted(MAX_BYTES));
             }
+            if (bytes.length == 0) {
+                throw new InvalidArgumentException(
+                        "no payload on descriptor 3: the client has sent none, and with it not the layer's wrapped key");
+            }
             return parse(bytes);
-        } catch (FileNotFoundException e) {
-            throw new InvalidArgumentException(
-                    "no payload on descriptor 3: the client has sent none, and with it not the layer's wrapped key", e);
         }
     }
 
