@@ -1,15 +1,13 @@
 package dev.longshore.deploy;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Base64;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +25,6 @@ class StreamProcessorsIT {
     private Path folder;
 
     private Path keys;
-    private Path gpgHome = Path.of("/nonexistent");
     private Suite suite;
 
     @BeforeEach
@@ -45,11 +42,11 @@ class StreamProcessorsIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rsa", "ec", "pgp", "pkcs7"})
+    @ValueSource(strings = {"rsa", "ec", "jwk", "pgp", "pkcs7"})
     void anImageThatSkopeoHasEncryptedRuns(String kind) throws IOException {
-        String recipient = recipient(kind);
+        Reader reader = Reader.make(kind, keys);
         configure(keys);
-        importEncrypted(recipient);
+        importEncrypted(reader);
         Ran ran =
                 suite.longshore("run", "--rm", IMAGE, "/bin/echo", "decrypted").ok();
         assertThat(ran.out()).contains("decrypted");
@@ -58,7 +55,7 @@ class StreamProcessorsIT {
     @Test
     void ctrThatKnowsNothingOfEncryptionUnpacksAndRunsIt() throws IOException {
         configure(keys);
-        Path archive = encrypted(recipient("rsa"));
+        Path archive = encrypted(Reader.make("rsa", keys));
         suite.ctr("images", "import", "--base-name", "docker.io/library/secret", archive.toString())
                 .ok();
         assertThat(suite.ctr("run", "--rm", IMAGE, "c1", "/bin/echo", "decrypted")
@@ -69,35 +66,58 @@ class StreamProcessorsIT {
 
     @Test
     void aKeyThatDoesNotFitIsNamedAndNothingIsUnpacked() throws IOException {
-        String recipient = recipient("rsa");
         Path others = Files.createDirectory(folder.resolve("others"));
-        openssl("genrsa", "-out", others.resolve("key.pem").toString(), "2048");
+        Reader.make("rsa", others);
         configure(others);
-        importEncrypted(recipient);
+        importEncrypted(Reader.make("rsa", keys));
         suite.longshore("image", "unpack", IMAGE).failedWith("no key fits");
         assertNoSnapshots();
     }
 
+    /** One bit of the layer, which is a plain tar: what comes out of the cipher is a whole archive with another file in it. */
     @Test
     void aTamperedLayerIsRefusedAndNothingIsUnpacked() throws IOException {
         configure(keys);
-        Path layout = layout(recipient("rsa"));
-        // The layer's authentication code, which its manifest has: flipping a bit of either is the same to a reader.
-        Path manifest = manifest(layout);
-        String text = Files.readString(manifest);
-        int options = text.indexOf("org.opencontainers.image.enc.pubopts\":\"") + 39;
-        String encoded = text.substring(options, text.indexOf('"', options));
-        String decoded = new String(Base64.getDecoder().decode(encoded), UTF_8);
-        int code = decoded.indexOf("\"hmac\":\"") + 8;
-        String forged =
-                decoded.substring(0, code) + (decoded.charAt(code) == 'A' ? 'B' : 'A') + decoded.substring(code + 1);
-        String encodedForged = Base64.getEncoder().encodeToString(forged.getBytes(UTF_8));
-        replaceManifest(layout, manifest, text.replace(encoded, encodedForged));
-        Path archive = TestImage.pack(layout, folder.resolve("forged.tar"));
+        Path forged = ForgedLayout.of(layout(Reader.make("rsa", keys), "none"));
+        Path archive = TestImage.pack(forged, folder.resolve("forged.tar"));
         suite.longshore("image", "import", "--no-unpack", "--name", IMAGE, archive.toString())
                 .ok();
         suite.longshore("image", "unpack", IMAGE).failedWith("not what was encrypted");
         assertNoSnapshots();
+        suite.ctr(
+                        "images",
+                        "mount",
+                        IMAGE,
+                        Files.createDirectory(folder.resolve("mnt")).toString())
+                .failedWith("");
+        assertNoSnapshots();
+    }
+
+    @Test
+    void aLayerThatHasChangedInTheStoreIsRefusedAndNothingIsUnpacked() throws IOException {
+        configure(keys);
+        Path layout = layout(Reader.make("rsa", keys), "none");
+        Path archive = TestImage.pack(layout, folder.resolve("encrypted.tar"));
+        suite.longshore("image", "import", "--no-unpack", "--name", IMAGE, archive.toString())
+                .ok();
+        Path stored;
+        try (Stream<Path> files = Files.walk(suite.root())) {
+            stored = files.filter(Files::isRegularFile)
+                    .filter(file -> file.toString().contains("/blobs/sha256/"))
+                    .max(Comparator.comparingLong(file -> file.toFile().length()))
+                    .orElseThrow();
+        }
+        byte[] bytes = Files.readAllBytes(stored);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(stored, bytes);
+        suite.longshore("image", "unpack", IMAGE).failedWith("not what was encrypted");
+        assertNoSnapshots();
+    }
+
+    @Test
+    void withoutAPayloadTheDecoderSaysSo() {
+        String decoder = Suite.distribution().resolve("bin/ctd-decoder").toString();
+        Programs.run(List.of("sh", "-c", "\"$0\" 3<&-", decoder)).failedWith("no payload on descriptor 3");
     }
 
     @Test
@@ -143,7 +163,6 @@ class StreamProcessorsIT {
     @Test
     void stockContainerdDecryptsWithOurDecoderByItsConfigurationAlone() throws IOException {
         Programs.need("containerd");
-        String recipient = recipient("rsa");
         Path root = Files.createDirectory(folder.resolve("stock"));
         Path address = root.resolve("containerd.sock");
         try (StockContainerd stock = new StockContainerd(
@@ -156,21 +175,50 @@ class StreamProcessorsIT {
                     "import",
                     "--name",
                     IMAGE,
-                    encrypted(recipient).toString());
+                    encrypted(Reader.make("rsa", keys)).toString());
             imported.ok();
             assertThat(imported.out()).contains(IMAGE);
-            assertThat(Programs.run(List.of("ctr", "--address", address.toString(), "snapshots", "ls"))
-                            .ok()
-                            .lines())
-                    .anyMatch(line -> line.contains("Committed"));
+            assertThat(ctr(address, "snapshots", "ls").ok().lines()).anyMatch(line -> line.contains("Committed"));
         }
     }
 
-    private static Ran client(Path address, String... arguments) {
+    @Test
+    void stockContainerdExpandsZstdWithOurProgramByItsConfigurationAlone() throws IOException {
+        Programs.need("containerd", "zstd");
+        Path used = folder.resolve("used");
+        Path root = Files.createDirectory(folder.resolve("stock"));
+        Path address = root.resolve("containerd.sock");
+        try (StockContainerd stock = new StockContainerd(root, address, "containerd", List.of(), List.of(), false)) {
+            // It has zstd built in: the file shows that it is not that.
+            stock.configure("""
+                    [stream_processors."zstd"]
+                    accepts = ["application/vnd.oci.image.layer.v1.tar+zstd"]
+                    returns = "application/vnd.oci.image.layer.v1.tar"
+                    path = "sh"
+                    args = ["-c", "touch '%s'; exec '%s'"]
+                    """.formatted(used, Suite.distribution().resolve("bin/longshore-stream-zstd")));
+            stock.start();
+            ctr(address, "images", "import", TestImage.busybox(IMAGE, "zstd").toString())
+                    .ok();
+            assertThat(used).exists();
+            assertThat(ctr(address, "snapshots", "ls").ok().lines()).anyMatch(line -> line.contains("Committed"));
+        }
+    }
+
+    /** Once it answers. */
+    private static Ran ctr(Path address, String... arguments) {
+        List<String> command = List.of("ctr", "--address", address.toString());
         await().atMost(Programs.PATIENCE)
-                .until(() -> Programs.run(List.of("ctr", "--address", address.toString(), "version"))
+                .until(() -> Programs.run(Stream.concat(command.stream(), Stream.of("version"))
+                                        .toList())
                                 .exit()
                         == 0);
+        return Programs.run(
+                Stream.concat(command.stream(), Stream.of(arguments)).toList());
+    }
+
+    private static Ran client(Path address, String... arguments) {
+        ctr(address, "version").ok();
         Stream<String> words = Stream.concat(
                 Stream.of(Suite.distribution().resolve("bin/longshore").toString(), "--address", address.toString()),
                 Stream.of(arguments));
@@ -209,96 +257,35 @@ class StreamProcessorsIT {
         suite.start();
     }
 
-    private static void openssl(String... arguments) {
-        Programs.run(Stream.concat(Stream.of("openssl"), Stream.of(arguments)).toList())
-                .ok();
-    }
-
-    /** Makes a key in {@link #keys}, and says how skopeo is to name who has it. */
-    private String recipient(String kind) throws IOException {
-        Path key = keys.resolve("key.pem");
-        Path given = folder.resolve("public.pem");
-        switch (kind) {
-            case "rsa" -> openssl("genrsa", "-out", key.toString(), "2048");
-            case "ec" ->
-                openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key.toString());
-            case "pkcs7" -> {
-                openssl(
-                        "req",
-                        "-x509",
-                        "-newkey",
-                        "rsa:2048",
-                        "-nodes",
-                        "-subj",
-                        "/CN=reader",
-                        "-days",
-                        "2",
-                        "-keyout",
-                        key.toString(),
-                        "-out",
-                        keys.resolve("cert.pem").toString());
-                return "pkcs7:" + keys.resolve("cert.pem");
-            }
-            default -> {
-                Programs.need("gpg");
-                // Short: gpg's agent has its socket there.
-                Path home = Files.createTempDirectory("gpg");
-                gpg(home, "--quick-gen-key", "Reader <reader@example.com>", "rsa2048", "encr", "never");
-                gpg(home, "--output", keys.resolve("secret.gpg").toString(), "--export-secret-keys");
-                gpgHome = home;
-                return "pgp:reader@example.com";
-            }
-        }
-        openssl("pkey", "-in", key.toString(), "-pubout", "-out", given.toString());
-        return "jwe:" + given;
-    }
-
-    private static void gpg(Path home, String... arguments) {
-        Programs.run(Stream.concat(
-                                Stream.of(
-                                        "gpg",
-                                        "--homedir",
-                                        home.toString(),
-                                        "--batch",
-                                        "--yes",
-                                        "--pinentry-mode",
-                                        "loopback",
-                                        "--passphrase",
-                                        ""),
-                                Stream.of(arguments))
-                        .toList())
-                .ok();
-    }
-
-    private Path layout(String recipient) {
-        Path plain = TestImage.busybox("docker.io/library/plain:1");
+    private Path layout(Reader reader, String compression) {
+        Path plain = TestImage.busybox("docker.io/library/plain:1", compression);
         Path layout = folder.resolve("layout");
         Programs.run(
                         List.of(
                                 "skopeo",
                                 "copy",
                                 "--encryption-key",
-                                recipient,
+                                reader.recipient(),
                                 "oci-archive:" + plain,
                                 "oci:" + layout + ":1"),
                         "",
-                        Map.of("GNUPGHOME", gpgHome.toString()))
+                        reader.environment())
                 .ok();
         return layout;
     }
 
-    private Path encrypted(String recipient) {
-        return TestImage.pack(layout(recipient), folder.resolve("encrypted.tar"));
+    private Path encrypted(Reader reader) {
+        return TestImage.pack(layout(reader, "gzip"), folder.resolve("encrypted.tar"));
     }
 
-    private void importEncrypted(String recipient) {
+    private void importEncrypted(Reader reader) {
         suite.longshore(
                         "image",
                         "import",
                         "--no-unpack",
                         "--name",
                         IMAGE,
-                        encrypted(recipient).toString())
+                        encrypted(reader).toString())
                 .ok();
     }
 
@@ -310,24 +297,5 @@ class StreamProcessorsIT {
                         IMAGE,
                         TestImage.busybox(IMAGE, "zstd").toString())
                 .ok();
-    }
-
-    private static Path manifest(Path layout) throws IOException {
-        String index = Files.readString(layout.resolve("index.json"));
-        int digest = index.indexOf("sha256:") + 7;
-        return layout.resolve("blobs/sha256/" + index.substring(digest, digest + 64));
-    }
-
-    private static void replaceManifest(Path layout, Path manifest, String text) throws IOException {
-        Files.delete(manifest);
-        Path written = Files.writeString(layout.resolve("new"), text);
-        String digest = Programs.run(List.of("sha256sum", written.toString()))
-                .ok()
-                .out()
-                .substring(0, 64);
-        Files.move(written, manifest.resolveSibling(digest));
-        Path index = layout.resolve("index.json");
-        Files.writeString(
-                index, Files.readString(index).replace(manifest.getFileName().toString(), digest));
     }
 }
