@@ -44,4 +44,13 @@ public record TocEntry(
     public TocEntry {
         xattrs = Map.copyOf(xattrs);
     }
+
+    /** What the bytes of this chunk are verified with; a file that is one chunk has perhaps only its own digest. Empty if none. */
+    public Optional<Digest> bytesDigest() {
+        if (chunkDigest.isPresent()) {
+            return chunkDigest;
+        }
+        boolean whole = type == EntryType.REG && (chunkSize == 0 || chunkSize == size);
+        return whole ? digest : Optional.empty();
+    }
 }

@@ -1,0 +1,204 @@
+package dev.longshore.sdk.json;
+
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.exc.JacksonIOException;
+import tools.jackson.core.json.JsonFactory;
+
+/**
+ * A document that is too big for a tree, read from front to back in memory that does not grow with it. The caller asks for
+ * what it expects next; what is there instead is an error. For one thread.
+ *
+ * <pre>{@code
+ * reader.beginObject();
+ * for (Optional<String> key = reader.nextKey(); key.isPresent(); key = reader.nextKey()) {
+ *     switch (key.get()) {
+ *         case "name" -> name = reader.string();
+ *         default -> reader.skip();
+ *     }
+ * }
+ * reader.end();
+ * }</pre>
+ *
+ * <p>As in {@link Json}, an object that has the same key twice is refused. All methods throw an
+ * {@link InvalidArgumentException} where the document is no JSON or is not of the shape asked for, and an
+ * {@link IOException} where its bytes cannot be read.
+ */
+public final class JsonReader implements AutoCloseable {
+
+    private static final int MAX_DEPTH = 100;
+    private static final int MAX_KEY_CHARS = 4096;
+
+    private final JsonParser parser;
+    private final String what;
+
+    /**
+     * Closing the reader closes {@code in}.
+     *
+     * @param maxTextBytes of one string; a longer one is refused before memory is taken for it
+     * @param what names the document in errors
+     */
+    public JsonReader(InputStream in, int maxTextBytes, String what) {
+        this.what = what;
+        this.parser = JsonFactory.builder()
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .streamReadConstraints(StreamReadConstraints.builder()
+                        .maxNestingDepth(MAX_DEPTH)
+                        .maxNameLength(MAX_KEY_CHARS)
+                        .maxStringLength(maxTextBytes)
+                        .build())
+                .build()
+                .createParser(ObjectReadContext.empty(), in);
+    }
+
+    @FunctionalInterface
+    private interface Step<T> {
+        T take();
+    }
+
+    private <T> T taking(Step<T> step) throws IOException {
+        try {
+            return step.take();
+        } catch (JacksonIOException e) {
+            throw e.getCause();
+        } catch (JacksonException e) {
+            throw new InvalidArgumentException(
+                    "%s is not JSON as it should be, at byte %d: %s"
+                            .formatted(what, parser.currentLocation().getByteOffset(), e.getOriginalMessage()),
+                    e);
+        }
+    }
+
+    /** The next token, {@code NOT_AVAILABLE} at the document's end. */
+    private JsonToken token() throws IOException {
+        return taking(() -> {
+            JsonToken token = parser.nextToken();
+            return token == null ? JsonToken.NOT_AVAILABLE : token;
+        });
+    }
+
+    private InvalidArgumentException wrong(String expected, JsonToken found) {
+        return new InvalidArgumentException("%s has %s at byte %d, where %s should be"
+                .formatted(what, found, parser.currentLocation().getByteOffset(), expected));
+    }
+
+    private void expect(JsonToken token, String expected) throws IOException {
+        JsonToken found = token();
+        if (found != token) {
+            throw wrong(expected, found);
+        }
+    }
+
+    /** Enters an object. */
+    public void beginObject() throws IOException {
+        expect(JsonToken.START_OBJECT, "an object");
+    }
+
+    /** The next key of the object; empty behind its last one, when the object has been left. */
+    public Optional<String> nextKey() throws IOException {
+        JsonToken found = token();
+        if (found == JsonToken.END_OBJECT) {
+            return Optional.empty();
+        }
+        if (found != JsonToken.PROPERTY_NAME) {
+            throw wrong("a key", found);
+        }
+        return Optional.of(parser.currentName());
+    }
+
+    /** Enters a list of objects; false if it is null, which is an empty one. */
+    public boolean beginList() throws IOException {
+        JsonToken found = token();
+        if (found != JsonToken.START_ARRAY && found != JsonToken.VALUE_NULL) {
+            throw wrong("a list", found);
+        }
+        return found == JsonToken.START_ARRAY;
+    }
+
+    /** Enters the list's next object; false behind the last one, when the list has been left. */
+    public boolean nextObject() throws IOException {
+        JsonToken found = token();
+        if (found != JsonToken.START_OBJECT && found != JsonToken.END_ARRAY) {
+            throw wrong("an object", found);
+        }
+        return found == JsonToken.START_OBJECT;
+    }
+
+    /** Enters the object that is a key's value; false if it is null. */
+    public boolean beginOptionalObject() throws IOException {
+        JsonToken found = token();
+        if (found != JsonToken.START_OBJECT && found != JsonToken.VALUE_NULL) {
+            throw wrong("an object", found);
+        }
+        return found == JsonToken.START_OBJECT;
+    }
+
+    /** A string; empty if it is null. */
+    public String string() throws IOException {
+        JsonToken found = token();
+        if (found == JsonToken.VALUE_NULL) {
+            return "";
+        }
+        if (found != JsonToken.VALUE_STRING) {
+            throw wrong("a string", found);
+        }
+        return taking(parser::getString);
+    }
+
+    /** A whole number of 64 bits; 0 if it is null. */
+    public long number() throws IOException {
+        JsonToken found = token();
+        if (found == JsonToken.VALUE_NULL) {
+            return 0;
+        }
+        if (found != JsonToken.VALUE_NUMBER_INT) {
+            throw wrong("a whole number", found);
+        }
+        return taking(parser::getLongValue);
+    }
+
+    /** Bytes in base64; none if it is null. */
+    public byte[] base64() throws IOException {
+        JsonToken found = token();
+        if (found == JsonToken.VALUE_NULL) {
+            return new byte[0];
+        }
+        if (found != JsonToken.VALUE_STRING) {
+            throw wrong("base64", found);
+        }
+        return taking(parser::getBinaryValue);
+    }
+
+    /** Passes over a value, whatever it is. */
+    public void skip() throws IOException {
+        JsonToken found = token();
+        if (found == JsonToken.NOT_AVAILABLE) {
+            throw wrong("a value", found);
+        }
+        taking(parser::skipChildren);
+    }
+
+    /** Checks that nothing is behind the document. */
+    public void end() throws IOException {
+        JsonToken found = token();
+        if (found != JsonToken.NOT_AVAILABLE) {
+            throw wrong("its end", found);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        taking(() -> {
+            parser.close();
+            return parser;
+        });
+    }
+}
