@@ -15,10 +15,10 @@ public final class Annotations {
     /** {@code offset:length:uncompressed length:type} of the TOC of zstd:chunked, in containers/storage's name. */
     public static final String ZSTD_POSITION = "io.github.containers.zstd-chunked.manifest-position";
 
-    /** {@link #ZSTD_CHECKSUM} as the stargz snapshotter has it. */
+    /** {@link #ZSTD_CHECKSUM} as the stargz snapshotter and older programs of containers/storage have it. */
     public static final String STARGZ_ZSTD_CHECKSUM = "io.containers.zstd-chunked.manifest-checksum";
 
-    /** {@link #ZSTD_POSITION} as the stargz snapshotter has it. */
+    /** {@link #ZSTD_POSITION} as the stargz snapshotter and older programs of containers/storage have it. */
     public static final String STARGZ_ZSTD_POSITION = "io.containers.zstd-chunked.manifest-position";
 
     private Annotations() {}

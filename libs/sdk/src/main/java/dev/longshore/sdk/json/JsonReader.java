@@ -45,18 +45,23 @@ public final class JsonReader implements AutoCloseable {
      *
      * @param maxTextBytes of one string; a longer one is refused before memory is taken for it
      * @param what names the document in errors
+     * @throws IOException if the first bytes cannot be read
      */
-    public JsonReader(InputStream in, int maxTextBytes, String what) {
+    public JsonReader(InputStream in, int maxTextBytes, String what) throws IOException {
         this.what = what;
-        this.parser = JsonFactory.builder()
+        JsonFactory factory = JsonFactory.builder()
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_DEPTH)
                         .maxNameLength(MAX_KEY_CHARS)
                         .maxStringLength(maxTextBytes)
                         .build())
-                .build()
-                .createParser(ObjectReadContext.empty(), in);
+                .build();
+        try {
+            this.parser = factory.createParser(ObjectReadContext.empty(), in);
+        } catch (JacksonIOException e) {
+            throw e.getCause();
+        }
     }
 
     @FunctionalInterface

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.longshore.estargz;
+
+import org.jspecify.annotations.NullMarked;
