@@ -27,12 +27,13 @@ import picocli.CommandLine.Spec;
 /** {@code longshore image}. */
 @Command(
         name = "image",
-        description = "Imports, lists, unpacks, encrypts, decrypts and removes images.",
+        description = "Imports, lists, unpacks, converts, optimizes, encrypts, decrypts and removes images.",
         mixinStandardHelpOptions = true,
         subcommands = {
             ImageCommand.Import.class,
             ImageCommand.ListImages.class,
             ImageCommand.Unpack.class,
+            ImageConvertCommand.class,
             ImageEncryptCommand.class,
             ImageDecryptCommand.class,
             ImageCommand.Remove.class

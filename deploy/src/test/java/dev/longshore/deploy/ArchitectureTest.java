@@ -40,6 +40,7 @@ class ArchitectureTest {
                         "dev.longshore.cli",
                         "dev.longshore.stream.ctd",
                         "dev.longshore.ocicrypt",
+                        "dev.longshore.estargz",
                         "dev.longshore.examples.copy");
     }
 
@@ -70,7 +71,7 @@ class ArchitectureTest {
                 .check(classes);
         noClasses()
                 .that()
-                .resideInAnyPackage("dev.longshore.stream..", "dev.longshore.ocicrypt..")
+                .resideInAnyPackage("dev.longshore.stream..", "dev.longshore.ocicrypt..", "dev.longshore.estargz..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(

@@ -35,7 +35,7 @@ final class BlobWriter extends OutputStream {
     private long offset;
     private boolean committed;
 
-    /** @param total bytes that will be written */
+    /** @param total bytes that will be written; 0 if that is not known */
     BlobWriter(Daemon daemon, long total, Progress progress) {
         this.daemon = daemon;
         this.total = total;
@@ -80,7 +80,7 @@ final class BlobWriter extends OutputStream {
                                 .build())
                 .getOffset();
         filled = 0;
-        progress.at(offset, total);
+        progress.at(offset, Math.max(offset, total));
     }
 
     /** Keeps it. One that is there already is left as it is. */
@@ -95,7 +95,7 @@ final class BlobWriter extends OutputStream {
                     WriteContentRequest.newBuilder()
                             .setAction(WriteAction.COMMIT)
                             .setOffset(offset)
-                            .setTotal(total)
+                            .setTotal(offset)
                             .setExpected(digest.toString())
                             .build());
             committed = true;

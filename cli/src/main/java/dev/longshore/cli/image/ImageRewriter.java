@@ -34,6 +34,11 @@ public final class ImageRewriter {
 
         /** @return the new layer, stored; empty for one that stays as it is */
         Optional<Descriptor> change(Descriptor layer) throws IOException;
+
+        /** The digest of {@code made}, a layer from {@link #change}, uncompressed; empty if that is what it was before. */
+        default Optional<Digest> diffId(Descriptor made) {
+            return Optional.empty();
+        }
     }
 
     /**
@@ -153,6 +158,7 @@ public final class ImageRewriter {
         List<Map<String, Object>> stated = Json.objects(manifest, "layers");
         List<Map<String, Object>> layers = new ArrayList<>();
         List<Descriptor> referred = new ArrayList<>();
+        Map<Integer, Digest> diffIds = new HashMap<>();
         boolean changed = false;
         for (int i = 0; i < stated.size(); i++) {
             Descriptor layer = old.layers().get(i);
@@ -162,6 +168,8 @@ public final class ImageRewriter {
                 made = change(layer);
             }
             changed |= made.isPresent();
+            int index = i;
+            made.flatMap(change::diffId).ifPresent(diffId -> diffIds.put(index, diffId));
             // The manifest becomes one of OCI, which Docker's layers do not belong into.
             Descriptor kept = made.orElse(
                     new Descriptor(oci(layer.mediaType()), layer.digest(), layer.size(), layer.annotations()));
@@ -171,15 +179,34 @@ public final class ImageRewriter {
         if (!changed) {
             return document;
         }
-        Descriptor config = new Descriptor(
-                oci(old.config().mediaType()),
-                old.config().digest(),
-                old.config().size(),
-                old.config().annotations());
+        Descriptor config = configuration(old, diffIds);
         manifest.put("mediaType", MediaTypes.OCI_MANIFEST);
         manifest.put("config", replaced(Json.object(manifest, "config"), config));
         manifest.put("layers", layers);
         return write(MediaTypes.OCI_MANIFEST, manifest, Manifests.references(new Manifests.Manifest(config, referred)));
+    }
+
+    /** @param diffIds of the layers that have another one than before, by their place */
+    private Descriptor configuration(Manifests.Manifest old, Map<Integer, Digest> diffIds) throws IOException {
+        String mediaType = oci(old.config().mediaType());
+        if (diffIds.isEmpty()) {
+            return new Descriptor(
+                    mediaType,
+                    old.config().digest(),
+                    old.config().size(),
+                    old.config().annotations());
+        }
+        Map<String, Object> config = new LinkedHashMap<>(configuration(old));
+        Map<String, Object> rootfs = new LinkedHashMap<>(Json.object(config, "rootfs"));
+        List<String> all = new ArrayList<>(Json.strings(rootfs, "diff_ids"));
+        if (all.size() != old.layers().size()) {
+            throw new InvalidArgumentException("configuration %s has %d diff_ids for %d layers"
+                    .formatted(old.config().digest(), all.size(), old.layers().size()));
+        }
+        diffIds.forEach((index, diffId) -> all.set(index, diffId.toString()));
+        rootfs.put("diff_ids", all);
+        config.put("rootfs", rootfs);
+        return write(mediaType, config, Map.of());
     }
 
     private Map<String, Object> configuration(Manifests.Manifest manifest) {

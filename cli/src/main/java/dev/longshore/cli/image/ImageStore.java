@@ -44,7 +44,7 @@ public final class ImageStore {
     public record Resolved(String name, Descriptor target, Manifests.Manifest manifest, Manifests.Config config) {}
 
     /** Go's name of this machine's architecture, as platforms have it. */
-    static String architecture() {
+    public static String architecture() {
         String machine = System.getProperty("os.arch", "");
         return switch (machine) {
             case "x86_64" -> "amd64";

@@ -15,8 +15,8 @@ public record LayerOptions(int chunkBytes, int level, List<String> prioritized, 
     /** What the stargz snapshotter's converter has. */
     public static final int DEFAULT_CHUNK_BYTES = 4 << 20;
 
-    private static final int MIN_CHUNK_BYTES = 512;
-    private static final int MAX_CHUNK_BYTES = 64 << 20;
+    public static final int MIN_CHUNK_BYTES = 512;
+    public static final int MAX_CHUNK_BYTES = 64 << 20;
 
     public LayerOptions {
         prioritized = List.copyOf(prioritized);
