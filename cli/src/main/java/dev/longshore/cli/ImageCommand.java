@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             ImageCommand.ListImages.class,
             ImageCommand.Unpack.class,
             ImageConvertCommand.class,
+            ImageOptimizeCommand.class,
             ImageEncryptCommand.class,
             ImageDecryptCommand.class,
             ImageCommand.Remove.class

@@ -21,6 +21,7 @@ import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -68,6 +69,44 @@ public final class Runner {
         } catch (ContainerdException e) {
             containers.removeAfter(e, id, launch.snapshotter());
             throw e;
+        }
+    }
+
+    /** What sees a container's files being used. */
+    interface Watch extends AutoCloseable {
+        @Override
+        void close() throws IOException;
+    }
+
+    /** Begins to watch the file system that is mounted on a folder. */
+    interface Watcher {
+        Watch watch(Path folder) throws IOException;
+    }
+
+    /** Like {@link #run} in the foreground, with the container's files mounted here first, and watched while it runs. */
+    int runWatched(Launch launch, Watcher watcher) throws IOException, InterruptedException {
+        String id = launch.spec().id();
+        List<Mount> rootfs = toMounts(create(launch));
+        Path folder = Files.createTempDirectory("longshore-rootfs-");
+        try {
+            Mounts.mountAll(rootfs, folder);
+            try (Watch _ = watcher.watch(folder)) {
+                // The same file system, so that what happens in the container's own mount is seen as well.
+                return attach(
+                        launch,
+                        List.of(dev.longshore.api.types.Mount.newBuilder()
+                                .setType("bind")
+                                .setSource(folder.toString())
+                                .addAllOptions(List.of("rbind", "rw"))
+                                .build()));
+            } finally {
+                Mounts.unmountAll(folder);
+            }
+        } catch (ContainerdException e) {
+            containers.removeAfter(e, id, launch.snapshotter());
+            throw e;
+        } finally {
+            Files.delete(folder);
         }
     }
 

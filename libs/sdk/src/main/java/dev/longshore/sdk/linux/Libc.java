@@ -93,6 +93,10 @@ interface Libc extends Library {
 
     int inotify_add_watch(int fd, byte[] path, int mask);
 
+    int fanotify_init(int flags, int eventFlags);
+
+    int fanotify_mark(int fd, int flags, long mask, int folder, byte[] path);
+
     int prctl(int option, NativeLong argument2, NativeLong argument3, NativeLong argument4, NativeLong argument5);
 
     NativeLong syscall(NativeLong number, @Nullable Object... arguments);
