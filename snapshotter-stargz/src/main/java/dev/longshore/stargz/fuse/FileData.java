@@ -12,8 +12,18 @@ public interface FileData {
      *
      * @param inode number in the layer's index
      * @param offset in the file
-     * @param to filled as far as the file goes
+     * @param to filled; the file has that many bytes there
      * @throws IOException if they cannot be had, or are not what the table of contents promised; the reader gets EIO
      */
     void read(int inode, long offset, ByteBuffer to) throws IOException;
+
+    /**
+     * As {@link #read}, if the bytes are on this machine. Asked first, on one of the few threads that serve a mount, so it must
+     * not wait for a network.
+     *
+     * @return false if they are not here, or it is not known; {@code to} is then as it was
+     */
+    default boolean readLocal(int inode, long offset, ByteBuffer to) throws IOException {
+        return false;
+    }
 }

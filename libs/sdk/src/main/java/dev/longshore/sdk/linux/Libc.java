@@ -99,6 +99,29 @@ interface Libc extends Library {
 
     int prctl(int option, NativeLong argument2, NativeLong argument3, NativeLong argument4, NativeLong argument5);
 
+    int posix_spawn(
+            int[] pid, byte[] path, Pointer actions, Pointer attributes, Pointer arguments, Pointer environment);
+
+    int posix_spawn_file_actions_init(Pointer actions);
+
+    int posix_spawn_file_actions_destroy(Pointer actions);
+
+    int posix_spawn_file_actions_adddup2(Pointer actions, int fd, int as);
+
+    int posix_spawn_file_actions_addopen(Pointer actions, int fd, byte[] path, int flags, int mode);
+
+    int posix_spawn_file_actions_addclosefrom_np(Pointer actions, int from);
+
+    int posix_spawn_file_actions_addchdir_np(Pointer actions, byte[] path);
+
+    int posix_spawnattr_init(Pointer attributes);
+
+    int posix_spawnattr_destroy(Pointer attributes);
+
+    int posix_spawnattr_setflags(Pointer attributes, short flags);
+
+    int posix_spawnattr_setsigmask(Pointer attributes, byte[] signals);
+
     NativeLong syscall(NativeLong number, @Nullable Object... arguments);
 
     String strerror(int errno);

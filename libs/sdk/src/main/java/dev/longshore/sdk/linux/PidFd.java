@@ -19,6 +19,7 @@ public final class PidFd implements AutoCloseable {
     private static final int SYS_PIDFD_SEND_SIGNAL = 424;
 
     private static final int SYS_PIDFD_OPEN = 434;
+    private static final int SYS_PIDFD_GETFD = 438;
 
     /** {@code _IOWR(0xFF, 11, struct pidfd_info)} with the first published size of that structure. */
     private static final long PIDFD_GET_INFO = 0xC040FF0BL;
@@ -150,6 +151,21 @@ public final class PidFd implements AutoCloseable {
         if (result != 0) {
             throw new ErrnoException(Native.getLastError(), "pidfd_send_signal", Integer.toString(pid));
         }
+    }
+
+    /** A copy of one of the process' descriptors, for {@link FuseDevice}; see pidfd_getfd(2). */
+    synchronized int copyOf(int descriptor) throws ErrnoException {
+        if (closed) {
+            throw new ErrnoException(Errno.ESRCH, "pidfd_getfd", Integer.toString(pid));
+        }
+        int copy = Libc.INSTANCE
+                .syscall(new NativeLong(SYS_PIDFD_GETFD), fd, descriptor, 0)
+                .intValue();
+        if (copy < 0) {
+            throw new ErrnoException(
+                    Native.getLastError(), "pidfd_getfd", "descriptor %d of %d".formatted(descriptor, pid));
+        }
+        return copy;
     }
 
     /** See the macros of wait(2). */

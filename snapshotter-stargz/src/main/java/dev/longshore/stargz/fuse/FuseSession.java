@@ -1,0 +1,359 @@
+package dev.longshore.stargz.fuse;
+
+import dev.longshore.sdk.linux.Errno;
+import dev.longshore.sdk.linux.ErrnoException;
+import dev.longshore.sdk.linux.FuseDevice;
+import dev.longshore.stargz.index.LayerIndex;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves one connection until its file system is unmounted: threads that wait for requests and answer them, one at a time each.
+ * Reads of what is not on this machine go to workers, so that they keep nobody else waiting; what the kernel has in flight bounds
+ * them.
+ *
+ * <p>The descriptor is closed when the last thread has ended and the last read is answered: its number may be another file's then.
+ */
+final class FuseSession {
+
+    private static final Logger log = LoggerFactory.getLogger(FuseSession.class);
+
+    /** Two suffice: a request takes some 20 microseconds, and more of them only wait for each other. */
+    private static final int THREADS = 2;
+
+    private static final long STACK_SIZE = 256 << 10;
+
+    private static final int REQUEST_BUFFER = 2 * Protocol.MIN_READ_BUFFER;
+
+    /** What the kernel reads at once if it is not told otherwise, and an answer's header. */
+    private static final int ANSWER_BUFFER = (128 << 10) + 4096;
+
+    /** Pages of 4 KiB: 1 MiB is the most that is read at once. */
+    private static final int MAX_PAGES = 256;
+
+    private static final int MAX_READ = MAX_PAGES << 12;
+    private static final int MAX_BACKGROUND = 64;
+
+    private final FuseDevice device;
+    private final LayerIndex index;
+    private final FileData data;
+    private final FuseOptions options;
+    private final Executor workers;
+    private final Answers answers;
+    private final ReadFailures failures;
+    private final Optional<Backings> backings;
+
+    private final CompletableFuture<Features> features = new CompletableFuture<>();
+    private final AtomicInteger users = new AtomicInteger(THREADS);
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile boolean silent;
+
+    FuseSession(
+            FuseDevice device,
+            LayerIndex index,
+            FileData data,
+            FuseOptions options,
+            Executor workers,
+            Optional<Backings> backings) {
+        this.device = device;
+        this.index = index;
+        this.data = data;
+        this.options = options;
+        this.workers = workers;
+        this.backings = backings;
+        answers = new Answers(index, options);
+        failures = new ReadFailures(options.layer(), index);
+    }
+
+    void start() {
+        for (int i = 0; i < THREADS; i++) {
+            Thread.ofPlatform()
+                    .daemon()
+                    .stackSize(STACK_SIZE)
+                    .name("fuse-" + options.layer() + "-" + i)
+                    .start(this::serve);
+        }
+    }
+
+    /** What was agreed on is known from when the file system was mounted. */
+    void resume(Features agreed) {
+        features.complete(agreed);
+    }
+
+    /** Waits for the kernel's first request. */
+    Features awaitFeatures(Duration timeout) throws IOException {
+        try {
+            return features.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the kernel was to begin with FUSE", e);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException("FUSE did not begin: " + e, e);
+        }
+    }
+
+    /** Waits until the file system is unmounted and nobody uses it any more. */
+    boolean awaitEnd(Duration timeout) throws InterruptedException {
+        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** From now on nothing is answered: it will be asked again, of somebody else. */
+    void silence() {
+        silent = true;
+    }
+
+    private void serve() {
+        try (FuseDevice.Buffer in = new FuseDevice.Buffer(REQUEST_BUFFER);
+                FuseDevice.Buffer out = new FuseDevice.Buffer(ANSWER_BUFFER)) {
+            for (int length = device.read(in); length >= 0 && !silent; length = device.read(in)) {
+                Optional<Request> request = Request.parse(in.bytes(), length);
+                if (request.isEmpty()) {
+                    log.atError().addKeyValue("layer", options.layer()).log("a request from the kernel has no header");
+                } else {
+                    answer(request.get(), out);
+                }
+            }
+        } catch (ErrnoException | RuntimeException | Error e) {
+            // The other thread goes on; without any, readers wait until the mount is taken over.
+            log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a thread that serves a layer ends");
+        } finally {
+            release();
+        }
+    }
+
+    private void release() {
+        if (users.decrementAndGet() == 0) {
+            device.close();
+            closeBackings();
+            features.completeExceptionally(new IOException("the file system is unmounted"));
+            ended.countDown();
+        }
+    }
+
+    private void closeBackings() {
+        try {
+            if (backings.isPresent()) {
+                backings.get().close();
+            }
+        } catch (IOException e) {
+            log.atWarn()
+                    .addKeyValue("layer", options.layer())
+                    .addKeyValue("err", e.toString())
+                    .log("the journal of backing files cannot be closed");
+        }
+    }
+
+    private void answer(Request request, FuseDevice.Buffer out) throws ErrnoException {
+        if (request instanceof Request.Read read
+                && answers.isLayers(read.header().node())) {
+            read(read, out);
+            return;
+        }
+        ByteBuffer body = body(out);
+        int result;
+        try {
+            result = result(request, body);
+        } catch (RuntimeException | IOException e) {
+            log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a request cannot be answered");
+            result = -Errno.EIO;
+        }
+        if (result != NO_ANSWER) {
+            reply(request.header().unique(), result, out);
+        }
+    }
+
+    /** Instead of a length or an error. */
+    private static final int NO_ANSWER = Integer.MIN_VALUE;
+
+    private static ByteBuffer body(FuseDevice.Buffer out) {
+        return out.bytes()
+                .slice(Protocol.OUT_HEADER, out.size() - Protocol.OUT_HEADER)
+                .order(ByteOrder.nativeOrder());
+    }
+
+    private int result(Request request, ByteBuffer out) throws IOException {
+        long node = request.header().node();
+        return switch (request) {
+            case Request.Init init -> init(init, out);
+            case Request.Lookup lookup -> answers.lookup(node, lookup.name(), out);
+            case Request.ReadFolder folder -> answers.list(folder, out);
+            case Request.Read read ->
+                answers.status().map(s -> s.read(read, out)).orElse(-Errno.ESTALE);
+            // Not supported, and so never asked again, where no file of the layer has any.
+            case Request.GetXattr xattr -> index.hasXattrs() ? answers.xattr(xattr, out) : -Errno.ENOSYS;
+            case Request.ListXattr list -> index.hasXattrs() ? answers.xattrs(list, out) : -Errno.ENOSYS;
+            case Request.Open open -> open(open, out);
+            // Not supported: then the kernel opens by itself, keeps what it has read, and never asks again.
+            case Request.OpenFolder _ -> -Errno.ENOSYS;
+            case Request.Release _ -> 0;
+            case Request.Plain plain ->
+                switch (plain.kind()) {
+                    case GETATTR -> answers.attributes(node, out);
+                    case READLINK -> answers.target(node, out);
+                    case STATFS -> answers.statfs(out);
+                    case DONE -> 0;
+                    case CHANGE -> -Errno.EROFS;
+                    case UNKNOWN -> -Errno.ENOSYS;
+                    case MALFORMED -> -Errno.EINVAL;
+                    // An interrupted reader waits: EINTR would reach it for any signal, and a page fault as SIGBUS.
+                    case FORGET, INTERRUPT -> NO_ANSWER;
+                };
+        };
+    }
+
+    private int init(Request.Init init, ByteBuffer out) {
+        for (int i = 0; i < Protocol.INIT_OUT; i += 8) {
+            out.putLong(i, 0);
+        }
+        out.putInt(0, Protocol.MAJOR).putInt(4, Protocol.MINOR);
+        if (init.major() > Protocol.MAJOR) {
+            return Protocol.INIT_OUT; // it asks again, in our version
+        }
+        if (init.major() < Protocol.MAJOR || init.minor() < Protocol.OLDEST_MINOR) {
+            features.completeExceptionally(new IOException(
+                    "the kernel speaks version %d.%d of FUSE: 7.31 (Linux 5.4) is the oldest that is known"
+                            .formatted(init.major(), init.minor())));
+            return -Errno.EPROTO;
+        }
+        long wanted = Protocol.ASYNC_READ
+                | Protocol.AUTO_INVAL_DATA
+                | Protocol.DO_READDIRPLUS
+                | Protocol.NO_OPEN_SUPPORT
+                | Protocol.PARALLEL_DIROPS
+                | Protocol.MAX_PAGES
+                | Protocol.CACHE_SYMLINKS
+                | Protocol.NO_OPENDIR_SUPPORT
+                | Protocol.INIT_EXT
+                | Protocol.HAS_RESEND
+                | Protocol.ALLOW_IDMAP
+                | (backings.isPresent() ? Protocol.PASSTHROUGH : 0);
+        long flags = init.flags() & wanted;
+        boolean passthrough = (flags & Protocol.PASSTHROUGH) != 0;
+        out.putInt(4, Math.min(init.minor(), Protocol.MINOR))
+                .putInt(8, init.maxReadahead())
+                .putInt(12, (int) flags)
+                .putShort(16, (short) MAX_BACKGROUND)
+                .putShort(18, (short) (MAX_BACKGROUND * 3 / 4))
+                .putInt(20, 4096) // nothing is written
+                .putInt(24, 1)
+                .putShort(28, (short) MAX_PAGES)
+                .putInt(32, (int) (flags >>> 32))
+                // One below an overlay: with two no overlay could be mounted on it.
+                .putInt(36, passthrough ? 1 : 0);
+        features.complete(new Features(init.minor(), (flags & Protocol.HAS_RESEND) != 0, passthrough));
+        return Protocol.INIT_OUT;
+    }
+
+    private int open(Request.Open open, ByteBuffer out) throws IOException {
+        if (backings.isEmpty()
+                || !features.getNow(new Features(0, false, false)).passthrough()) {
+            return -Errno.ENOSYS; // as for folders
+        }
+        long node = open.header().node();
+        out.putLong(0, 0).putLong(8, 0);
+        if (answers.isLayers(node)) {
+            var backing = backings.get().open((int) node);
+            out.putInt(
+                    8,
+                    backing.isPresent()
+                            ? Protocol.FOPEN_PASSTHROUGH | Protocol.FOPEN_NOFLUSH
+                            : Protocol.FOPEN_KEEP_CACHE | Protocol.FOPEN_NOFLUSH);
+            out.putInt(12, backing.orElse(0));
+        }
+        return Protocol.OPEN_OUT;
+    }
+
+    // Reading.
+
+    private void read(Request.Read read, FuseDevice.Buffer out) throws ErrnoException {
+        int inode = (int) read.header().node();
+        if (!index.isRegular(inode)) {
+            reply(read.header().unique(), -Errno.EINVAL, out);
+            return;
+        }
+        long left = index.size(inode) - read.offset();
+        int length = (int) Math.max(0, Math.min(Math.min(read.size(), MAX_READ), left));
+        if (length > out.size() - Protocol.OUT_HEADER) {
+            try (FuseDevice.Buffer large = new FuseDevice.Buffer(Protocol.OUT_HEADER + length)) {
+                readLocal(read, inode, length, large);
+            }
+        } else {
+            readLocal(read, inode, length, out);
+        }
+    }
+
+    private void readLocal(Request.Read read, int inode, int length, FuseDevice.Buffer out) throws ErrnoException {
+        ByteBuffer to = body(out).limit(length);
+        try {
+            if (length > 0 && !data.readLocal(inode, read.offset(), to)) {
+                users.incrementAndGet();
+                workers.execute(() -> readRemote(read, inode, length));
+                return;
+            }
+            reply(read.header().unique(), filled(to, length), out);
+        } catch (IOException | RuntimeException e) {
+            fail(read, inode, e, out);
+        }
+    }
+
+    private void readRemote(Request.Read read, int inode, int length) {
+        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER + length)) {
+            try {
+                ByteBuffer to = body(out).limit(length);
+                data.read(inode, read.offset(), to);
+                reply(read.header().unique(), filled(to, length), out);
+            } catch (IOException | RuntimeException e) {
+                fail(read, inode, e, out);
+            }
+        } catch (ErrnoException e) {
+            log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
+        } finally {
+            release();
+        }
+    }
+
+    private static int filled(ByteBuffer to, int length) throws IOException {
+        if (length > 0 && to.hasRemaining()) {
+            throw new IOException("%d bytes of %d were read".formatted(to.position(), length));
+        }
+        return length;
+    }
+
+    private void fail(Request.Read read, int inode, Exception cause, FuseDevice.Buffer out) throws ErrnoException {
+        failures.tell(inode, read.offset(), cause);
+        reply(read.header().unique(), -Errno.EIO, out);
+    }
+
+    /** @param result bytes of the body that are in {@code out}, or an error number with a minus */
+    private void reply(long unique, int result, FuseDevice.Buffer out) throws ErrnoException {
+        if (silent) {
+            return;
+        }
+        int length = Protocol.OUT_HEADER + Math.max(0, result);
+        out.bytes().putInt(0, length).putInt(4, Math.min(0, result)).putLong(8, unique);
+        device.write(out, length);
+    }
+
+    /** Asks the kernel for what it waits for an answer to. */
+    void requestAgain() throws ErrnoException {
+        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER)) {
+            out.bytes()
+                    .putInt(0, Protocol.OUT_HEADER)
+                    .putInt(4, Protocol.NOTIFY_RESEND)
+                    .putLong(8, 0);
+            device.write(out, Protocol.OUT_HEADER);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package dev.longshore.stargz.fuse;
+
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The threads that wait for bytes from elsewhere, of all mounts together: so many at a time, others in a queue; when that is full, a
+ * mount's own threads wait.
+ */
+public final class FuseWorkers implements Executor, AutoCloseable {
+
+    private static final int QUEUE = 4096;
+    private static final long IDLE_SECONDS = 10;
+
+    private final ThreadPoolExecutor pool;
+
+    /** @param threads reads at a time; each has up to 1 MiB outside of the heap */
+    public FuseWorkers(int threads) {
+        pool = new ThreadPoolExecutor(
+                threads,
+                threads,
+                IDLE_SECONDS,
+                TimeUnit.SECONDS,
+                new ArrayBlockingQueue<>(QUEUE),
+                Thread.ofVirtual().name("fuse-read-", 0).factory(),
+                new ThreadPoolExecutor.CallerRunsPolicy());
+        pool.allowCoreThreadTimeOut(true);
+    }
+
+    @Override
+    public void execute(Runnable read) {
+        pool.execute(read);
+    }
+
+    /** Lets what has begun go on, until the process ends. To be called when mounts are {@link FuseMount#detach detached} or gone. */
+    @Override
+    public void close() {
+        pool.shutdown();
+    }
+}
