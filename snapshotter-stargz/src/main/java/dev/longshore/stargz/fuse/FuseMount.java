@@ -83,6 +83,7 @@ public final class FuseMount {
             Holder complete = holder.with(session.awaitFeatures(BEGIN));
             complete.write(record);
             readAhead(target, options);
+            tellTheKernel(target, index);
             return new FuseMount(target, record, session, complete);
         } catch (IOException | RuntimeException e) {
             discardAfter(e, target, record);
@@ -116,6 +117,21 @@ public final class FuseMount {
             long minor = FileStat.of(target).device() & 0xffff_ffffL;
             Files.writeString(
                     Path.of("/sys/class/bdi/0:" + minor + "/read_ahead_kb"), Integer.toString(options.readAheadKib()));
+        }
+    }
+
+    /**
+     * Opens and closes a file, so that the kernel learns now that it need not ask for either. Else the first to close one while the
+     * program is away would have to wait for it; that may be a child of a reader, about to execute something else.
+     */
+    private static void tellTheKernel(Path target, LayerIndex index) throws IOException {
+        for (int inode = 1; inode <= index.inodes(); inode++) {
+            // Other names can be opened in a UTF-8 locale only; a layer without such a file only misses what is said
+            // above.
+            if (index.isRegular(inode) && index.path(inode).chars().allMatch(c -> c > 0 && c < 128)) {
+                Files.newByteChannel(Path.of(target + index.path(inode))).close();
+                return;
+            }
         }
     }
 
