@@ -51,7 +51,31 @@ final class Answers {
         return status;
     }
 
-    int lookup(long folder, byte[] name, ByteBuffer out) {
+    /** To requests that a layer's index alone can answer; all others are not supported. */
+    int answer(Request request, ByteBuffer out) {
+        long node = request.header().node();
+        return switch (request) {
+            case Request.Lookup lookup -> lookup(node, lookup.name(), out);
+            case Request.ReadFolder folder -> list(folder, out);
+            // Not supported, and so never asked again, where no file of the layer has any.
+            case Request.GetXattr xattr -> index.hasXattrs() ? xattr(xattr, out) : -Errno.ENOSYS;
+            case Request.ListXattr list -> index.hasXattrs() ? xattrs(list, out) : -Errno.ENOSYS;
+            case Request.Release _ -> 0;
+            case Request.Plain plain ->
+                switch (plain.kind()) {
+                    case GETATTR -> attributes(node, out);
+                    case READLINK -> target(node, out);
+                    case STATFS -> statfs(out);
+                    case DONE, FORGET, INTERRUPT -> 0;
+                    case CHANGE -> -Errno.EROFS;
+                    case UNKNOWN -> -Errno.ENOSYS;
+                    case MALFORMED -> -Errno.EINVAL;
+                };
+            case Request.Init _, Request.Open _, Request.OpenFolder _, Request.Read _ -> -Errno.ENOSYS;
+        };
+    }
+
+    private int lookup(long folder, byte[] name, ByteBuffer out) {
         if (status.isPresent() && status.get().has(folder, name)) {
             return entry(status.get().node(folder), out, 0);
         }
@@ -78,7 +102,7 @@ final class Answers {
         return Protocol.ENTRY_OUT;
     }
 
-    int attributes(long node, ByteBuffer out) {
+    private int attributes(long node, ByteBuffer out) {
         if (!isLayers(node) && !isStatus(node)) {
             return -Errno.ESTALE;
         }
@@ -120,7 +144,7 @@ final class Answers {
                 .putInt(at + 84, 0);
     }
 
-    int target(long node, ByteBuffer out) {
+    private int target(long node, ByteBuffer out) {
         if (!isLayers(node) || (index.mode((int) node) & FileStat.S_IFMT) != FileStat.S_IFLNK) {
             return -Errno.EINVAL;
         }
@@ -129,7 +153,7 @@ final class Answers {
         return target.length;
     }
 
-    int statfs(ByteBuffer out) {
+    private int statfs(ByteBuffer out) {
         zero(out, 0, Protocol.STATFS_OUT);
         out.putLong(0, (index.fileBytes() + BLOCK - 1) / BLOCK)
                 .putLong(24, index.inodes())
@@ -142,7 +166,7 @@ final class Answers {
     // Folders.
 
     /** As many names as there is room for, from {@code offset} on. */
-    int list(Request.ReadFolder request, ByteBuffer out) {
+    private int list(Request.ReadFolder request, ByteBuffer out) {
         if (!isLayers(request.header().node())) {
             return isStatus(request.header().node()) ? 0 : -Errno.ESTALE;
         }
@@ -199,7 +223,7 @@ final class Answers {
 
     // Extended attributes.
 
-    int xattr(Request.GetXattr request, ByteBuffer out) {
+    private int xattr(Request.GetXattr request, ByteBuffer out) {
         if (!isLayers(request.header().node())) {
             return -Errno.ENODATA;
         }
@@ -209,7 +233,7 @@ final class Answers {
         return value.map(bytes -> sized(bytes, request.size(), out)).orElse(-Errno.ENODATA);
     }
 
-    int xattrs(Request.ListXattr request, ByteBuffer out) {
+    private int xattrs(Request.ListXattr request, ByteBuffer out) {
         if (!isLayers(request.header().node())) {
             return sized(new byte[0], request.size(), out);
         }

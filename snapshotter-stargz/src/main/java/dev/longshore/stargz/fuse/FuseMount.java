@@ -36,10 +36,13 @@ public final class FuseMount {
 
     private final Path target;
     private final Path record;
+    private final String layer;
     private final FuseSession session;
-    private final Holder holder;
+    private volatile Holder holder;
+    private volatile boolean unmounted;
 
-    private FuseMount(Path target, Path record, FuseSession session, Holder holder) {
+    private FuseMount(Path target, Path record, String layer, FuseSession session, Holder holder) {
+        this.layer = layer;
         this.target = target;
         this.record = record;
         this.session = session;
@@ -72,10 +75,17 @@ public final class FuseMount {
             holder = Holder.start(device, options.layer());
             holder.write(record);
             session = session(device, index, data, options, workers, record);
-            device.mount(target, source, SUBTYPE, MountCalls.MS_RDONLY | MountCalls.MS_NOATIME);
         } catch (IOException | RuntimeException e) {
             device.close();
-            discardAfter(e, target, record);
+            endHolder(e, record);
+            throw e;
+        }
+        try {
+            device.mount(target, source, SUBTYPE, MountCalls.MS_RDONLY | MountCalls.MS_NOATIME);
+        } catch (IOException | RuntimeException e) {
+            session.closeBackings();
+            device.close();
+            endHolder(e, record);
             throw e;
         }
         session.start();
@@ -84,7 +94,7 @@ public final class FuseMount {
             complete.write(record);
             readAhead(target, options);
             tellTheKernel(target, index);
-            return new FuseMount(target, record, session, complete);
+            return new FuseMount(target, record, options.layer(), session, complete);
         } catch (IOException | RuntimeException e) {
             discardAfter(e, target, record);
             throw e;
@@ -107,6 +117,15 @@ public final class FuseMount {
     private static void discardAfter(Exception cause, Path target, Path record) {
         try {
             discard(target, record);
+        } catch (IOException | RuntimeException e) {
+            cause.addSuppressed(e);
+        }
+    }
+
+    /** When nothing of ours is mounted: what is there may be somebody else's. */
+    private static void endHolder(Exception cause, Path record) {
+        try {
+            forget(record);
         } catch (IOException | RuntimeException e) {
             cause.addSuppressed(e);
         }
@@ -163,7 +182,7 @@ public final class FuseMount {
         if (features.resend()) {
             session.requestAgain();
         }
-        return new FuseMount(target, record, session, holder);
+        return new FuseMount(target, record, options.layer(), session, holder);
     }
 
     private static FailedPreconditionException dead(Path target, String why) {
@@ -178,6 +197,10 @@ public final class FuseMount {
      */
     public static void discard(Path target, Path record) throws IOException {
         unmountOnce(target);
+        forget(record);
+    }
+
+    private static void forget(Path record) throws IOException {
         Optional<Holder> holder = Holder.read(record);
         if (holder.isPresent()) {
             holder.get().end();
@@ -210,10 +233,27 @@ public final class FuseMount {
     }
 
     /**
+     * Starts another process that holds the connection, if the one before has ended: somebody may have killed it. To be called now and
+     * then.
+     *
+     * @return whether it had ended
+     */
+    public synchronized boolean keepHeld() throws IOException {
+        if (unmounted || holder.isThere()) {
+            return false;
+        }
+        Holder another = Holder.start(session.device(), layer).with(features());
+        another.write(record);
+        holder = another;
+        return true;
+    }
+
+    /**
      * Takes the mount away. Who has a file of it open goes on reading, and is served, until it closes it; {@link #awaitEnd} waits for
      * that.
      */
-    public void unmount() throws IOException {
+    public synchronized void unmount() throws IOException {
+        unmounted = true;
         discard(target, record);
         log.atDebug().addKeyValue("target", target).log("layer unmounted");
     }

@@ -3,6 +3,8 @@ package dev.longshore.stargz.fuse;
 import dev.longshore.sdk.linux.Errno;
 import dev.longshore.sdk.linux.ErrnoException;
 import dev.longshore.sdk.linux.FuseDevice;
+import dev.longshore.stargz.fuse.Request.Header;
+import dev.longshore.stargz.fuse.Request.Kind;
 import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -142,7 +144,8 @@ final class FuseSession {
         }
     }
 
-    private void closeBackings() {
+    /** Of a session that is not started: a started one does it at its end. */
+    void closeBackings() {
         try {
             if (backings.isPresent()) {
                 backings.get().close();
@@ -184,32 +187,16 @@ final class FuseSession {
     }
 
     private int result(Request request, ByteBuffer out) throws IOException {
-        long node = request.header().node();
         return switch (request) {
             case Request.Init init -> init(init, out);
-            case Request.Lookup lookup -> answers.lookup(node, lookup.name(), out);
-            case Request.ReadFolder folder -> answers.list(folder, out);
             case Request.Read read ->
                 answers.status().map(s -> s.read(read, out)).orElse(-Errno.ESTALE);
-            // Not supported, and so never asked again, where no file of the layer has any.
-            case Request.GetXattr xattr -> index.hasXattrs() ? answers.xattr(xattr, out) : -Errno.ENOSYS;
-            case Request.ListXattr list -> index.hasXattrs() ? answers.xattrs(list, out) : -Errno.ENOSYS;
             case Request.Open open -> open(open, out);
             // Not supported: then the kernel opens by itself, keeps what it has read, and never asks again.
             case Request.OpenFolder _ -> -Errno.ENOSYS;
-            case Request.Release _ -> 0;
-            case Request.Plain plain ->
-                switch (plain.kind()) {
-                    case GETATTR -> answers.attributes(node, out);
-                    case READLINK -> answers.target(node, out);
-                    case STATFS -> answers.statfs(out);
-                    case DONE -> 0;
-                    case CHANGE -> -Errno.EROFS;
-                    case UNKNOWN -> -Errno.ENOSYS;
-                    case MALFORMED -> -Errno.EINVAL;
-                    // An interrupted reader waits: EINTR would reach it for any signal, and a page fault as SIGBUS.
-                    case FORGET, INTERRUPT -> NO_ANSWER;
-                };
+            // An interrupted reader waits: EINTR would reach it for any signal, and a page fault as SIGBUS.
+            case Request.Plain(Header _, Kind kind) when kind == Kind.FORGET || kind == Kind.INTERRUPT -> NO_ANSWER;
+            default -> answers.answer(request, out);
         };
     }
 
@@ -303,7 +290,8 @@ final class FuseSession {
                 return;
             }
             reply(read.header().unique(), filled(to, length), out);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | VirtualMachineError e) {
+            // Also for want of memory, or of the disk behind a mapped file: who reads must not wait for ever.
             fail(read, inode, e, out);
         }
     }
@@ -314,7 +302,7 @@ final class FuseSession {
                 ByteBuffer to = body(out).limit(length);
                 data.read(inode, read.offset(), to);
                 reply(read.header().unique(), filled(to, length), out);
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | VirtualMachineError e) {
                 fail(read, inode, e, out);
             }
         } catch (ErrnoException e) {
@@ -331,7 +319,7 @@ final class FuseSession {
         return length;
     }
 
-    private void fail(Request.Read read, int inode, Exception cause, FuseDevice.Buffer out) throws ErrnoException {
+    private void fail(Request.Read read, int inode, Throwable cause, FuseDevice.Buffer out) throws ErrnoException {
         failures.tell(inode, read.offset(), cause);
         reply(read.header().unique(), -Errno.EIO, out);
     }
@@ -344,6 +332,11 @@ final class FuseSession {
         int length = Protocol.OUT_HEADER + Math.max(0, result);
         out.bytes().putInt(0, length).putInt(4, Math.min(0, result)).putLong(8, unique);
         device.write(out, length);
+    }
+
+    /** For a process that is to hold the connection. */
+    FuseDevice device() {
+        return device;
     }
 
     /** Asks the kernel for what it waits for an answer to. */

@@ -92,6 +92,22 @@ record Holder(int pid, long started, Optional<Features> features) {
         }
     }
 
+    /** Whether it still runs; reaps it if it does not and was our child. */
+    boolean isThere() throws IOException {
+        try (PidFd process = PidFd.open(pid)) {
+            if (isIt()) {
+                return true;
+            }
+            process.reap();
+            return false;
+        } catch (ErrnoException e) {
+            if (e.errno() == Errno.ESRCH || e.errno() == Errno.EINVAL || e.errno() == Errno.ECHILD) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
     private boolean isIt() throws IOException {
         Path descriptor = Path.of("/proc", Integer.toString(pid), "fd", Integer.toString(DescriptorHolder.DESCRIPTOR));
         return startTime(pid).filter(time -> time == started).isPresent()

@@ -58,6 +58,9 @@ public final class IndexBuilder {
     /** Instead of an inode: a name that is not shown. */
     private static final int HIDDEN = 0;
 
+    /** Instead of an offset. */
+    private static final int NO_XATTRS = -1;
+
     private final IndexLimits limits;
     private final long dataEnd;
 
@@ -279,8 +282,9 @@ public final class IndexBuilder {
         int at = at(inode);
         inodes.view().putInt(at + I_UID, entry.uid()).putInt(at + I_GID, entry.gid());
         putTime(inode, entry);
-        if (!entry.xattrs().isEmpty()) {
-            inodes.view().putInt(at + I_XATTRS, xattrSet(entry) + 1);
+        int set = xattrSet(entry);
+        if (set != NO_XATTRS) {
+            inodes.view().putInt(at + I_XATTRS, set + 1);
             flags |= FLAG_XATTRS;
         }
     }
@@ -292,6 +296,11 @@ public final class IndexBuilder {
                 .putInt(at(inode) + I_MTIME_NANOS, time.getNano());
     }
 
+    /** What would steer overlayfs is not taken from a layer: it could show files of the host's. */
+    private static boolean isTaken(String xattr) {
+        return !xattr.startsWith("trusted.") && !xattr.startsWith("user.overlay.");
+    }
+
     /** Sets that many files have are kept once. */
     private int xattrSet(TocEntry entry) {
         int size = 2;
@@ -299,6 +308,9 @@ public final class IndexBuilder {
         for (Map.Entry<String, byte[]> xattr : entry.xattrs().entrySet()) {
             byte[] name = xattr.getKey().getBytes(StandardCharsets.UTF_8);
             byte[] value = xattr.getValue();
+            if (!isTaken(xattr.getKey())) {
+                continue;
+            }
             if (name.length == 0
                     || name.length > XATTR_NAME_MAX
                     || xattr.getKey().indexOf('\0') >= 0) {
@@ -313,6 +325,9 @@ public final class IndexBuilder {
             }
             size = Math.addExact(size, 5 + name.length + value.length);
             sorted.put(name, value);
+        }
+        if (sorted.isEmpty()) {
+            return NO_XATTRS;
         }
         if (size > limits.textBytes() || sorted.size() > 0xffff) {
             throw refused(entry.name(), "%d bytes of extended attributes are too many".formatted(size));

@@ -36,6 +36,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -388,6 +389,44 @@ final class FuseMountIT {
         assertThat(mount.awaitEnd(PATIENCE)).isTrue();
         assertThat(Files.exists(Path.of("/proc/" + mount.holderPid()))).isFalse();
         mounts.clear();
+    }
+
+    @Test
+    void aHolderThatIsKilledIsReplaced() throws Exception {
+        FuseMount mount = mount(layer(), new PatternData());
+        int first = mount.holderPid();
+        assertThat(mount.keepHeld()).isFalse();
+        ProcessHandle.of(first).orElseThrow().destroyForcibly();
+        Awaitility.await().until(mount::keepHeld);
+        assertThat(mount.holderPid()).isNotEqualTo(first);
+        assertThat(Files.exists(Path.of("/proc/" + first))).isFalse();
+        assertThat(Holder.read(folder.resolve("holder0")).orElseThrow().pid()).isEqualTo(mount.holderPid());
+        assertThat(mount.keepHeld()).isFalse();
+    }
+
+    @Test
+    void aFailedMountLeavesNothing() throws Exception {
+        assertThatThrownBy(() -> FuseMount.mount(
+                        folder.resolve("not there"),
+                        "stargz-test",
+                        layer().build(folder.resolve("index")),
+                        new PatternData(),
+                        FuseOptions.of("sha256:failed"),
+                        workers,
+                        folder.resolve("holder")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("not there");
+        assertThat(folder.resolve("holder")).doesNotExist();
+        assertThat(ProcessHandle.allProcesses().filter(process -> isHolder(process.pid(), "sha256:failed")))
+                .isEmpty();
+    }
+
+    private static boolean isHolder(long pid, String layer) {
+        try {
+            return Files.readString(Path.of("/proc/" + pid + "/environ")).startsWith("LONGSHORE_HOLDS=" + layer);
+        } catch (IOException e) {
+            return false; // ended meanwhile
+        }
     }
 
     @Test

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class SurvivalIT {
 
     private static final int READERS = 10;
-    private static final int ROUNDS = Integer.getInteger("longshore.test.rounds", 8);
+    private static final int ROUNDS = Integer.parseInt(System.getenv().getOrDefault("LONGSHORE_TEST_ROUNDS", "8"));
 
     private static final int FILES = 40;
     private static final int FILE_SIZE = 700_000;

@@ -217,6 +217,17 @@ final class LayerIndexTest {
     }
 
     @Test
+    void attributesThatWouldSteerOverlayfsAreNotTaken() throws IOException {
+        Toc toc = new Toc()
+                .add(entry("d", EntryType.DIR)
+                        .xattrs(Map.of("trusted.overlay.redirect", b("/etc"), "user.overlay.opaque", b("y"))));
+        try (LayerIndex index = toc.build(file())) {
+            assertThat(index.xattrs(2)).isEmpty();
+            assertThat(index.hasXattrs()).isFalse();
+        }
+    }
+
+    @Test
     void chunksAreFoundByOffsetAndVisitedInOrder() throws IOException {
         Toc toc = new Toc().file("a", 250, 100).file("empty", 0).file("b", 7);
         try (LayerIndex index = toc.build(file())) {
