@@ -159,7 +159,9 @@ public final class Toc {
         }
 
         private TocEntry build() {
-            Optional<Digest> digest = digested ? Optional.of(digest(name, chunkOffset)) : Optional.empty();
+            Optional<Digest> digest = digested && (type == EntryType.REG || type == EntryType.CHUNK)
+                    ? Optional.of(digest(name, chunkOffset))
+                    : Optional.empty();
             return new TocEntry(
                     name,
                     type,
