@@ -1,0 +1,68 @@
+package dev.longshore.stargz;
+
+import dev.longshore.registry.Credentials;
+import dev.longshore.registry.DockerConfig;
+import dev.longshore.registry.HostsDirectory;
+import dev.longshore.registry.Registry;
+import dev.longshore.sdk.config.ConfigProblem;
+import dev.longshore.snapshots.OverlayFeatures;
+import dev.longshore.snapshots.OverlayOptions;
+import dev.longshore.stargz.layer.ChunkCache;
+import dev.longshore.stargz.layer.Layers;
+import dev.longshore.stargz.layer.Traffic;
+import dev.longshore.transport.serve.Backend;
+import dev.longshore.transport.serve.PluginServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** How the program is put together; read it from top to bottom. */
+final class Wiring {
+
+    private static final Logger log = LoggerFactory.getLogger(Wiring.class);
+
+    private static final Path KERNEL_RELEASE = Path.of("/proc/sys/kernel/osrelease");
+
+    private final Config config;
+    private final Registry registry;
+    private final StargzSnapshotter snapshotter;
+    private final StargzMetrics metrics;
+
+    Wiring(Config config, Map<String, String> environment) throws IOException {
+        this.config = config;
+        for (ConfigProblem problem : config.problems()) {
+            log.atWarn().addKeyValue("problem", problem).log("configuration has an unknown key");
+        }
+        Files.createDirectories(config.root());
+        List<String> mountOptions = OverlayFeatures.mountOptions(config.mountOptions(), config.root());
+        boolean mapIds = OverlayFeatures.mapsIds(Files.readString(KERNEL_RELEASE));
+        OverlayOptions overlay = new OverlayOptions(mountOptions, false, false, mapIds);
+
+        Credentials credentials = config.registries()
+                .dockerConfig()
+                .map(folder -> new DockerConfig(folder.resolve("config.json")))
+                .orElseGet(() -> DockerConfig.ofUser(environment));
+        registry = new Registry(
+                new HostsDirectory(
+                        config.registries().configPath(), config.registries().plainHttp()),
+                credentials);
+        Traffic traffic = new Traffic();
+        ChunkCache cache = new ChunkCache(config.cacheSize());
+        Layers layers = new Layers(new StargzLayout(config.root()).layers(), registry, config.layers(), cache, traffic);
+        snapshotter =
+                StargzSnapshotter.open(config.root(), overlay, layers, config.prefetchTimeout(), Clock.systemUTC());
+        metrics = new StargzMetrics(traffic, cache, snapshotter);
+    }
+
+    /** Serves until the process is told to end, and closes everything but the mounts, which the next process takes over. */
+    void serve() throws IOException, InterruptedException {
+        try (registry) {
+            PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package dev.longshore.stargz.layer;
+
+import dev.longshore.stargz.index.Chunk;
+import dev.longshore.stargz.index.LayerIndex;
+import java.io.IOException;
+
+/**
+ * The chunks of a layer by their numbers, and where each lies in the local file: files one after another, each from a multiple of
+ * {@link #ALIGNMENT} on, so that what one file has can be given back to the disk without its neighbors.
+ */
+final class ChunkTable {
+
+    static final int ALIGNMENT = 4096;
+
+    /** Compressed bytes of one stream, which is in memory as a whole. */
+    private static final long MAX_STREAM = 128L << 20;
+
+    private final LayerIndex index;
+    private final int[] inodes;
+    private final int[] sizes;
+    private final long[] positions;
+    private final long end;
+
+    /** @throws BadLayerException if a stream is too large */
+    ChunkTable(LayerIndex index) throws IOException {
+        this.index = index;
+        inodes = new int[index.chunks()];
+        sizes = new int[index.chunks()];
+        positions = new long[index.chunks()];
+        long[] next = {0};
+        int[] last = {0};
+        index.forEachChunk(0, chunk -> {
+            if (chunk.inode() != last[0]) {
+                next[0] = (next[0] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+                last[0] = chunk.inode();
+            }
+            if (chunk.blobEnd() - chunk.blobOffset() > MAX_STREAM) {
+                throw new BadLayerException("a chunk of %s is in %d compressed bytes, the limit is %d"
+                        .formatted(index.path(chunk.inode()), chunk.blobEnd() - chunk.blobOffset(), MAX_STREAM));
+            }
+            inodes[chunk.number()] = chunk.inode();
+            sizes[chunk.number()] = Math.toIntExact(chunk.size());
+            positions[chunk.number()] = next[0];
+            next[0] += chunk.size();
+            return true;
+        });
+        end = next[0];
+    }
+
+    int count() {
+        return inodes.length;
+    }
+
+    Chunk chunk(int number) {
+        int inode = inodes[number];
+        return index.chunkAt(inode, number - index.firstChunk(inode));
+    }
+
+    int inode(int number) {
+        return inodes[number];
+    }
+
+    /** Uncompressed bytes. */
+    int size(int number) {
+        return sizes[number];
+    }
+
+    long position(int number) {
+        return positions[number];
+    }
+
+    /** Bytes of the local file with all chunks in it. */
+    long end() {
+        return end;
+    }
+
+    /** The number of the first chunk of the stream that {@code number} is in. */
+    int streamStart(int number) {
+        long offset = chunk(number).blobOffset();
+        int first = number;
+        while (first > 0 && chunk(first - 1).blobOffset() == offset) {
+            first--;
+        }
+        return first;
+    }
+
+    /** The number behind the last chunk of the stream that {@code number} is in. */
+    int streamEnd(int number) {
+        long offset = chunk(number).blobOffset();
+        int next = number + 1;
+        while (next < inodes.length && chunk(next).blobOffset() == offset) {
+            next++;
+        }
+        return next;
+    }
+}

@@ -1,0 +1,37 @@
+package dev.longshore.stargz.layer;
+
+import dev.longshore.sdk.digest.Digest;
+import java.nio.file.Path;
+
+/**
+ * What lies where of layers that are read lazily:
+ *
+ * <pre>
+ * ALGORITHM-HEX/index        the packed table of contents
+ * ALGORITHM-HEX/layer.json   where the layer is from; a folder without it is rubbish
+ * ALGORITHM-HEX/data         chunks, uncompressed, with holes
+ * ALGORITHM-HEX/present      a bit for each chunk that is in {@code data}
+ * </pre>
+ */
+record LayerLayout(Path root) {
+
+    Path layer(Digest digest) {
+        return root.resolve(digest.algorithm() + "-" + digest.hex());
+    }
+
+    Path index(Digest digest) {
+        return layer(digest).resolve("index");
+    }
+
+    Path record(Digest digest) {
+        return layer(digest).resolve("layer.json");
+    }
+
+    Path data(Digest digest) {
+        return layer(digest).resolve("data");
+    }
+
+    Path present(Digest digest) {
+        return layer(digest).resolve("present");
+    }
+}

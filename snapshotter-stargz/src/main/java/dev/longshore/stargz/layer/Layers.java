@@ -1,0 +1,308 @@
+package dev.longshore.stargz.layer;
+
+import dev.longshore.estargz.Footer;
+import dev.longshore.estargz.LayerFormat;
+import dev.longshore.estargz.Toc;
+import dev.longshore.estargz.TocLimits;
+import dev.longshore.estargz.TocReader;
+import dev.longshore.estargz.TocVerification;
+import dev.longshore.registry.Registry;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.file.DurableFiles;
+import dev.longshore.stargz.index.IndexBuilder;
+import dev.longshore.stargz.index.IndexLimits;
+import dev.longshore.stargz.index.LayerIndex;
+import dev.longshore.stargz.layer.Resolved.Lazy;
+import dev.longshore.stargz.layer.Resolved.Ordinary;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All layers that are read lazily, one object for each digest, whoever uses it: found out about in a registry, or opened from what
+ * is stored of them. Safe for use by many threads.
+ *
+ * <p><b>Order of writing.</b> The folder, the index, the record. A folder without a record is rubbish that a crash or a failed
+ * attempt has left, and is removed by {@link #keepOnly}.
+ */
+public final class Layers implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Layers.class);
+
+    /** Bytes of a layer's end that are fetched first: the footer, and the whole table of contents of a small layer. */
+    private static final int TAIL = 64 << 10;
+
+    /** Requests at a time for what somebody waits for. */
+    private static final int FETCHERS = 8;
+
+    private final LayerLayout layout;
+    private final Registry registry;
+    private final LayerSettings settings;
+    private final ChunkCache cache;
+    private final Traffic traffic;
+    private final TocReader tocs = new TocReader(TocLimits.DEFAULT);
+    private final Map<Digest, Layer> layers = new ConcurrentHashMap<>();
+    private final Map<Digest, CompletableFuture<Resolved>> resolving = new ConcurrentHashMap<>();
+    private final ExecutorService fetchers = Executors.newFixedThreadPool(
+            FETCHERS, Thread.ofPlatform().daemon().name("fetch-", 0).factory());
+    private final FetchAhead ahead;
+
+    /** @param root folder for what is stored; made if it is not there */
+    public Layers(Path root, Registry registry, LayerSettings settings, ChunkCache cache, Traffic traffic)
+            throws IOException {
+        this.layout = new LayerLayout(root);
+        this.registry = registry;
+        this.settings = settings;
+        this.cache = cache;
+        this.traffic = traffic;
+        this.ahead = new FetchAhead(settings, traffic);
+        Files.createDirectories(root);
+    }
+
+    /** The layer if it is in use. */
+    public Optional<Layer> find(Digest digest) {
+        return Optional.ofNullable(layers.get(digest));
+    }
+
+    /** The layers that are in use. */
+    public Set<Layer> all() {
+        return Set.copyOf(layers.values());
+    }
+
+    /**
+     * Finds out whether a layer can be read lazily, and makes it ready.
+     *
+     * @return why not, if it cannot
+     */
+    public Resolved resolve(CallContext context, LayerSource source) throws InterruptedException {
+        CompletableFuture<Resolved> mine = new CompletableFuture<>();
+        CompletableFuture<Resolved> first = resolving.putIfAbsent(source.digest(), mine);
+        if (first != null) {
+            return await(first, source);
+        }
+        try {
+            Resolved resolved = known(source).orElse(null);
+            if (resolved == null) {
+                resolved = fromRegistry(context.within(settings.resolveTimeout()), source);
+            }
+            mine.complete(resolved);
+            return resolved;
+        } finally {
+            resolving.remove(source.digest(), mine);
+            mine.complete(new Ordinary("it could not be found out in time whether the layer can be read lazily"));
+        }
+    }
+
+    private Resolved await(CompletableFuture<Resolved> first, LayerSource source) throws InterruptedException {
+        try {
+            Resolved resolved = first.get();
+            // Whoever asked first may have been promised another table.
+            return resolved instanceof Lazy(Layer layer) ? accepted(layer, source) : resolved;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e); // it is never completed so
+        }
+    }
+
+    /** A layer that is here already, unless another table is promised for it now. */
+    private Optional<Resolved> known(LayerSource source) {
+        Optional<Layer> here = find(source.digest());
+        if (here.isEmpty()) {
+            try {
+                here = open(source.digest());
+            } catch (ContainerdException | IOException e) {
+                log.atWarn()
+                        .addKeyValue("layer", source.digest())
+                        .setCause(e)
+                        .log("cannot open a layer, it is fetched anew");
+            }
+        }
+        return here.map(layer -> accepted(layer, source));
+    }
+
+    /** An image must not get what another one, of somebody else, has promised for the same digest. */
+    private Resolved accepted(Layer layer, LayerSource source) {
+        LayerRecord stored = layer.stored();
+        boolean same = switch (source.toc()) {
+            case TocVerification.Uncompressed(Digest toc) -> toc.equals(stored.toc());
+            case TocVerification.Compressed(Digest toc) ->
+                stored.compressedToc().equals(Optional.of(toc));
+            case TocVerification.Absent _ -> settings.allowNoVerification();
+        };
+        return same
+                ? new Lazy(layer)
+                : new Ordinary("the layer is in use with the table of contents %s, which is not what the image promises"
+                        .formatted(stored.toc()));
+    }
+
+    /**
+     * Opens a layer from what is stored of it; no registry is asked.
+     *
+     * @return empty if nothing is stored of it
+     * @throws dev.longshore.sdk.errors.DataLossException if what is stored is damaged
+     */
+    public Optional<Layer> open(Digest digest) throws IOException {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(layout.record(digest));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+        LayerRecord stored = LayerRecord.decode(bytes, layout.record(digest).toString());
+        return Optional.of(ready(digest, stored, 0));
+    }
+
+    /** @param prefetch bytes to fetch if the layer does not say how many */
+    private Layer ready(Digest digest, LayerRecord stored, long prefetch) throws IOException {
+        LayerIndex index = LayerIndex.open(layout.index(digest));
+        try {
+            ChunkTable table = new ChunkTable(index);
+            ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache);
+            RemoteBlob blob =
+                    new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
+            LayerContent content =
+                    new LayerContent(index, table, store, blob, stored.format().compression(), traffic, fetchers);
+            Layer layer = new Layer(digest, stored, index, content, store);
+            layers.put(digest, layer);
+            ahead.add(layer, prefetch);
+            return layer;
+        } catch (IOException | RuntimeException e) {
+            index.close();
+            throw e;
+        }
+    }
+
+    private Resolved fromRegistry(CallContext context, LayerSource source) throws InterruptedException {
+        try {
+            return lazily(context, source);
+        } catch (NotFoundException e) {
+            return new Ordinary("the registry does not have the layer: " + e.getMessage());
+        } catch (ContainerdException | IOException e) {
+            log.atDebug().addKeyValue("layer", source.digest()).setCause(e).log("layer cannot be read lazily");
+            return new Ordinary(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Of the checks: sizes, the footer's form, what the table is promised to be, the table, each of its entries. */
+    private Resolved lazily(CallContext context, LayerSource source) throws IOException, InterruptedException {
+        Digest digest = source.digest();
+        if (source.toc() instanceof TocVerification.Absent && !settings.allowNoVerification()) {
+            return new Ordinary(
+                    "the layer has no digest of a table of contents: it is no eStargz, or was made without one");
+        }
+        traffic.request();
+        Registry.Tail tail = registry.tail(context, source.reference(), digest, TAIL);
+        if (!tail.ranged()) {
+            return new Ordinary("the registry answers requests for parts of a layer with all of it");
+        }
+        traffic.fetched(Traffic.Purpose.ON_DEMAND, tail.bytes().remaining());
+        TailedBlob blob = new TailedBlob(
+                new RemoteBlob(
+                        registry,
+                        source.reference(),
+                        digest,
+                        tail.size(),
+                        context.deadline().remaining()),
+                tail.bytes(),
+                traffic);
+        Optional<Footer> footer = Footer.read(blob);
+        if (footer.isEmpty()) {
+            return new Ordinary(
+                    "the layer is neither eStargz nor zstd:chunked: it has no footer that says where its table is");
+        }
+        if (footer.get().format() == LayerFormat.EXTERNAL_TOC) {
+            return new Ordinary("the layer's table of contents is in an image of its own, which is not supported");
+        }
+        IndexBuilder builder = new IndexBuilder(footer.get().payloadEnd(), IndexLimits.DEFAULT);
+        Toc toc = tocs.read(blob, footer.get(), source.toc(), builder::add);
+        context.deadline().check("reading the table of contents of layer " + digest);
+        Files.createDirectories(layout.layer(digest));
+        builder.finish(layout.index(digest));
+        Optional<Digest> compressed = source.toc() instanceof TocVerification.Compressed(Digest promised)
+                ? Optional.of(promised)
+                : Optional.empty();
+        try (LayerIndex index = LayerIndex.open(layout.index(digest))) {
+            if (!index.verifiable() && !settings.allowNoVerification()) {
+                return new Ordinary("the layer's table of contents has no digests of the files' parts");
+            }
+        }
+        LayerRecord stored =
+                new LayerRecord(source.reference(), tail.size(), footer.get().format(), toc.digest(), compressed);
+        Layer layer = ready(digest, stored, source.prefetch().orElse(settings.prefetchSize()));
+        try {
+            DurableFiles.write(layout.record(digest), stored.encode());
+            DurableFiles.syncFolder(layout.root());
+        } catch (IOException e) {
+            layers.remove(digest);
+            layer.close();
+            throw e;
+        }
+        log.atInfo()
+                .addKeyValue("layer", digest)
+                .addKeyValue("image", source.reference())
+                .addKeyValue("entries", toc.entries())
+                .addKeyValue("bytes", tail.size())
+                .log("layer is read lazily");
+        return new Lazy(layer);
+    }
+
+    /** Forgets a layer that nobody uses any more, with all that is stored of it. */
+    public void remove(Digest digest) throws IOException {
+        Layer layer = layers.remove(digest);
+        if (layer != null) {
+            ahead.remove(layer);
+            layer.close();
+        }
+        delete(layout.layer(digest));
+    }
+
+    private void delete(Path folder) throws IOException {
+        // The record first: what is left by a crash is rubbish then.
+        Files.deleteIfExists(folder.resolve("layer.json"));
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+            for (Path file : files) {
+                Files.deleteIfExists(file);
+            }
+        } catch (NoSuchFileException e) {
+            return;
+        }
+        Files.deleteIfExists(folder);
+    }
+
+    /** Removes what is stored of layers other than these. For the start, before any other is asked for. */
+    public void keepOnly(Set<Digest> used) throws IOException {
+        Set<Path> kept = Set.copyOf(used.stream().map(layout::layer).toList());
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(layout.root())) {
+            for (Path folder : folders) {
+                if (!kept.contains(folder)) {
+                    delete(folder);
+                }
+            }
+        }
+    }
+
+    /** Stops to fetch. What is mounted is for the next process to go on with. */
+    @Override
+    public void close() throws IOException {
+        ahead.close();
+        fetchers.shutdownNow();
+        for (Layer layer : layers.values()) {
+            layer.fetcher().close(); // not the index: who reads gets an answer until the process ends
+        }
+        layers.clear();
+    }
+}

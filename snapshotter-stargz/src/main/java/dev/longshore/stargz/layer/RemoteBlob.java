@@ -1,0 +1,127 @@
+package dev.longshore.stargz.layer;
+
+import dev.longshore.estargz.BlobReader;
+import dev.longshore.registry.Registry;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.context.Deadline;
+import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.DeadlineExceededException;
+import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.MediaTypes;
+import dev.longshore.sdk.oci.Reference;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** A blob in a registry, read in parts. A registry that is away is asked again for a while. Safe for use by many threads. */
+final class RemoteBlob implements BlobReader, AutoCloseable {
+
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
+    private static final Duration MAX_PAUSE = Duration.ofSeconds(5);
+
+    private final Registry registry;
+    private final Reference reference;
+    private final Descriptor descriptor;
+    private final Duration patience;
+    private final CountDownLatch closed = new CountDownLatch(1);
+
+    /**
+     * @param reference an image with the blob
+     * @param patience how long a part is waited for
+     */
+    RemoteBlob(Registry registry, Reference reference, Digest digest, long size, Duration patience) {
+        this.registry = registry;
+        this.reference = reference;
+        this.descriptor = new Descriptor(MediaTypes.OCI_LAYER, digest, size);
+        this.patience = patience;
+    }
+
+    @Override
+    public long size() {
+        return descriptor.size();
+    }
+
+    @Override
+    public void readFully(long offset, ByteBuffer to) throws IOException {
+        byte[] bytes = new byte[to.remaining()];
+        read(offset, offset + bytes.length, in -> {
+            int count = in.readNBytes(bytes, 0, bytes.length);
+            if (count < bytes.length) {
+                throw new IOException("%s ended at byte %d".formatted(this, offset + count));
+            }
+        });
+        to.put(bytes);
+    }
+
+    /** What is done with the bytes of a part. */
+    @FunctionalInterface
+    interface Part {
+
+        /** May be called again, with the same bytes from the beginning, if it throws {@link IOException}. */
+        void read(InputStream in) throws IOException;
+    }
+
+    /**
+     * Reads the bytes from {@code begin} up to, not with, {@code end} in one request.
+     *
+     * @throws IOException if they cannot be had within the patience
+     */
+    void read(long begin, long end, Part part) throws IOException {
+        Deadline deadline = Deadline.after(patience);
+        Duration pause = FIRST_PAUSE;
+        while (true) {
+            try (InputStream in = registry.fetch(
+                    CallContext.withoutNamespace(deadline.remaining()), reference, descriptor, List.of(), begin, end)) {
+                part.read(in);
+                return;
+            } catch (InterruptedIOException e) {
+                throw e;
+            } catch (UnavailableException | DeadlineExceededException | IOException e) {
+                if (e instanceof BadLayerException || deadline.remaining().compareTo(pause) <= 0) {
+                    throw failed(begin, end, e);
+                }
+            } catch (ContainerdException e) {
+                throw failed(begin, end, e);
+            } catch (InterruptedException e) {
+                throw interrupted(e);
+            }
+            try {
+                if (closed.await(pause.toMillis(), TimeUnit.MILLISECONDS)) {
+                    throw new IOException("%s is not used any more".formatted(this));
+                }
+            } catch (InterruptedException e) {
+                throw interrupted(e);
+            }
+            pause = pause.multipliedBy(2).compareTo(MAX_PAUSE) > 0 ? MAX_PAUSE : pause.multipliedBy(2);
+        }
+    }
+
+    private IOException failed(long begin, long end, Exception cause) {
+        return new IOException(
+                "bytes %d to %d of %s cannot be had: %s".formatted(begin, end, this, cause.getMessage()), cause);
+    }
+
+    private static IOException interrupted(InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return (IOException) new InterruptedIOException("interrupted while fetching").initCause(e);
+    }
+
+    /** Ends the waits for a registry. */
+    @Override
+    public void close() {
+        closed.countDown();
+    }
+
+    /** For messages. */
+    @Override
+    public String toString() {
+        return "layer %s of %s".formatted(descriptor.digest(), reference);
+    }
+}

@@ -1,0 +1,37 @@
+package dev.longshore.stargz;
+
+import dev.longshore.registry.Credentials;
+import dev.longshore.registry.HostsDirectory;
+import dev.longshore.registry.Registry;
+import dev.longshore.snapshots.OverlayFeatures;
+import dev.longshore.snapshots.OverlayOptions;
+import dev.longshore.stargz.layer.ChunkCache;
+import dev.longshore.stargz.layer.LayerSettings;
+import dev.longshore.stargz.layer.Layers;
+import dev.longshore.stargz.layer.Traffic;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+
+/** Snapshotters as the program has them, without the program. */
+final class Snapshotters {
+
+    private Snapshotters() {}
+
+    static final LayerSettings QUIET =
+            new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(5), true, 0, false);
+
+    /** Reads from registries on loopback, of which it wants no credentials. */
+    static StargzSnapshotter open(Path root, LayerSettings settings, Traffic traffic) throws IOException {
+        Layers layers = new Layers(
+                new StargzLayout(root).layers(),
+                new Registry(new HostsDirectory(List.of(), false), Credentials.NONE),
+                settings,
+                new ChunkCache(1L << 30),
+                traffic);
+        OverlayOptions options = new OverlayOptions(OverlayFeatures.mountOptions(List.of(), root), false, false, true);
+        return StargzSnapshotter.open(root, options, layers, Duration.ofSeconds(10), Clock.systemUTC());
+    }
+}

@@ -1,0 +1,21 @@
+package dev.longshore.stargz;
+
+import dev.longshore.sdk.snapshot.Snapshotter;
+import dev.longshore.stargz.layer.Traffic;
+import dev.longshore.testkit.SnapshotterContract;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** The contract, directly, with ordinary layers. */
+final class StargzSnapshotterIT extends SnapshotterContract {
+
+    @Override
+    protected Snapshotter open(Path root) throws IOException {
+        return Snapshotters.open(root, Snapshotters.QUIET, new Traffic());
+    }
+
+    @Override
+    protected boolean hasRebase() {
+        return true;
+    }
+}
