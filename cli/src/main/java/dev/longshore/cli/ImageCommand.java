@@ -4,6 +4,7 @@ import dev.longshore.api.services.images.v1.Image;
 import dev.longshore.cli.daemon.Daemon;
 import dev.longshore.cli.daemon.Leased;
 import dev.longshore.cli.image.ImageStore;
+import dev.longshore.cli.image.LazyLayers;
 import dev.longshore.cli.text.Amounts;
 import dev.longshore.cli.text.Progress;
 import dev.longshore.cli.text.Table;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
             ImageOptimizeCommand.class,
             ImageEncryptCommand.class,
             ImageDecryptCommand.class,
+            ImageCommand.Lazy.class,
             ImageCommand.Remove.class
         })
 final class ImageCommand implements Runnable {
@@ -150,6 +152,48 @@ final class ImageCommand implements Runnable {
                 size.ifPresent(bytes -> object.put("size", bytes));
                 object.put("createdAt", created.toString());
                 object.put("labels", image.getLabelsMap());
+                tree.add(object);
+            }
+            show(table, tree);
+            return 0;
+        }
+    }
+
+    /** {@code longshore image lazy}. */
+    @Command(
+            name = "lazy",
+            description = "Shows which layers of an image are read while they are used, and why others are not.")
+    static final class Lazy extends DaemonCommand {
+
+        @Parameters(paramLabel = "IMAGE", description = "its name")
+        private String image = "";
+
+        @Option(
+                names = "--snapshotter",
+                paramLabel = "NAME",
+                defaultValue = "stargz",
+                description = "that the image was pulled with (default: ${DEFAULT-VALUE})")
+        private String snapshotter = "stargz";
+
+        @Override
+        int run(Daemon daemon) {
+            ImageStore.Resolved resolved = new ImageStore(daemon, snapshotter).resolve(image);
+            Table table = new Table("LAYER", "LAZY", "HERE", "SIZE", "WHY NOT");
+            List<Map<String, Object>> tree = new ArrayList<>();
+            for (LazyLayers.State state : new LazyLayers(daemon, snapshotter).of(resolved)) {
+                String digest = state.layer().digest().toString();
+                table.row(
+                        digest.length() > 19 ? digest.substring(0, 19) : digest,
+                        state.lazy() ? "yes" : "no",
+                        Amounts.size(state.fetched()),
+                        Amounts.size(state.layer().size()),
+                        state.reason());
+                Map<String, Object> object = new LinkedHashMap<>();
+                object.put("digest", digest);
+                object.put("lazy", state.lazy());
+                object.put("fetched", state.fetched());
+                object.put("size", state.layer().size());
+                object.put("reason", state.reason());
                 tree.add(object);
             }
             show(table, tree);

@@ -64,6 +64,7 @@ final class Programs {
         return switch (program) {
             case "ctr", "containerd" -> "containerd";
             case "busybox" -> "busybox-static";
+            case "ctr-remote" -> "stargz-snapshotter";
             case "docker", "dockerd" -> "docker.io";
             case "script" -> "bsdutils";
             default -> program;

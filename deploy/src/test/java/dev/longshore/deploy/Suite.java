@@ -22,10 +22,12 @@ final class Suite implements AutoCloseable {
     private final Path root;
     private final Path address;
     private final List<String> prefix;
+    private final List<String> flags;
     private final @Nullable StockContainerd peer;
 
-    private Suite(Path root, boolean peer, List<String> prefix) {
+    private Suite(Path root, boolean peer, List<String> prefix, List<String> flags) {
         this.root = root;
+        this.flags = List.copyOf(flags);
         this.prefix = List.copyOf(prefix);
         this.address = root.resolve("run/longshore.sock");
         this.peer = peer ? new StockContainerd(root, address, "containerd", List.of(), List.of(), false) : null;
@@ -45,18 +47,28 @@ final class Suite implements AutoCloseable {
         if (peer) {
             Programs.need("containerd");
         }
-        return up(peer, List.of());
+        return up(peer, List.of(), List.of(), Map.of());
     }
 
     /** Longshore, whatever {@code longshore.peer} says, with its programs run by {@code prefix}, as {@code unshare}. */
     static Suite upBy(List<String> prefix) {
-        return up(false, prefix);
+        return up(false, prefix, List.of(), Map.of());
     }
 
-    private static Suite up(boolean peer, List<String> prefix) {
+    /** Longshore, whatever {@code longshore.peer} says, with the stargz snapshotter besides. */
+    static Suite upWithStargz(String configuration) {
+        Programs.needRoot();
+        Programs.need("runc", "ctr", "busybox");
+        return up(false, List.of(), List.of("--snapshotter", "stargz"), Map.of("stargz.toml", configuration));
+    }
+
+    private static Suite up(boolean peer, List<String> prefix, List<String> flags, Map<String, String> files) {
         try {
-            Suite suite = new Suite(Files.createTempDirectory("ls"), peer, prefix);
+            Suite suite = new Suite(Files.createTempDirectory("ls"), peer, prefix, flags);
             try {
+                for (Map.Entry<String, String> file : files.entrySet()) {
+                    Files.writeString(suite.root.resolve(file.getKey()), file.getValue());
+                }
                 suite.start();
             } catch (RuntimeException | Error e) {
                 suite.close();
@@ -87,7 +99,9 @@ final class Suite implements AutoCloseable {
         if (peer != null) {
             peer.start();
         } else {
-            suite("up").ok();
+            List<String> command = new ArrayList<>(List.of("up"));
+            command.addAll(flags);
+            suite(command.toArray(String[]::new)).ok();
         }
         await().atMost(Programs.PATIENCE).until(() -> ctr("version").exit() == 0);
     }

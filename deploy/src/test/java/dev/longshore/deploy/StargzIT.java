@@ -1,0 +1,231 @@
+package dev.longshore.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Containers that start before their image is here: under our daemon, and under the containerd that others wrote. */
+class StargzIT {
+
+    /** Nothing but what is read, and reads fail soon when the registry is away. */
+    private static final String QUIET = "no_background_fetch = true\n[blob]\n  fetching_timeout_sec = 2\n";
+
+    @TempDir
+    private Path folder;
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    @SuppressWarnings("NullAway.Init") // made before each test
+    private LazyImages images;
+
+    @BeforeEach
+    void make() throws IOException {
+        images = LazyImages.make(folder);
+        open.add(images);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        while (!open.isEmpty()) {
+            open.removeLast().close();
+        }
+    }
+
+    private Suite up() {
+        Suite suite = Suite.upWithStargz(QUIET);
+        open.add(suite);
+        return suite;
+    }
+
+    private static void pull(Suite suite, String name) {
+        suite.longshore("pull", "--snapshotter", "stargz", name).ok();
+    }
+
+    /** 15 % of the image are the limit of what may come before the container's first output. */
+    private void checkLittleCame(long before, long wholes) {
+        assertThat(images.sent() - before).isPositive().isLessThan(images.bulkBytes() * 15 / 100);
+        assertThat(images.wholes() - wholes)
+                .as("the configuration, and no layer")
+                .isEqualTo(1);
+    }
+
+    @Test
+    void containerStartsBeforeItsImageIsHere() {
+        Suite suite = up();
+        long sent = images.sent();
+        long wholes = images.wholes();
+        pull(suite, images.name("esgz"));
+        Ran ran = suite.longshore(
+                        "run", "--rm", "--snapshotter", "stargz", images.name("esgz"), "sha256sum", "/bulk/small-7")
+                .ok();
+        checkLittleCame(sent, wholes);
+        String right = Programs.run(
+                        List.of("sha256sum", images.bulk().resolve("small-7").toString()))
+                .ok()
+                .out();
+        assertThat(ran.out()).startsWith(right.substring(0, 64));
+    }
+
+    @Test
+    void stockContainerdStartsItsContainersTheSameWay() throws IOException {
+        Path socket = folder.resolve("stargz.sock");
+        Path config = folder.resolve("stargz.toml");
+        Files.writeString(config, QUIET);
+        Running snapshotter = Running.start(List.of(
+                Suite.distribution().resolve("bin/longshore-snapshotter-stargz").toString(),
+                "--address",
+                socket.toString(),
+                "--root",
+                folder.resolve("stargz").toString(),
+                "--config",
+                config.toString()));
+        open.add(snapshotter);
+        await().atMost(Programs.PATIENCE).until(() -> Files.exists(socket));
+        Path root = Files.createDirectories(folder.resolve("stock"));
+        Path address = root.resolve("containerd.sock");
+        StockContainerd stock = new StockContainerd(root, address, "containerd", List.of(), List.of(), false);
+        stock.configure("[proxy_plugins.stargz]\ntype = \"snapshot\"\naddress = \"%s\"\n".formatted(socket));
+        stock.start();
+        open.add(stock);
+        List<String> ctr = List.of("ctr-remote", "--address", address.toString());
+        await().atMost(Programs.PATIENCE)
+                .until(() -> Programs.run(with(ctr, "version")).exit() == 0);
+
+        long sent = images.sent();
+        long wholes = images.wholes();
+        Programs.run(with(ctr, "images", "rpull", "--plain-http", images.name("esgz")))
+                .ok();
+        Ran ran = Programs.run(with(
+                        ctr,
+                        "run",
+                        "--rm",
+                        "--snapshotter=stargz",
+                        images.name("esgz"),
+                        "stargz-it",
+                        "sha256sum",
+                        "/bulk/small-3"))
+                .ok();
+        checkLittleCame(sent, wholes);
+        assertThat(ran.out()).startsWith(sum("small-3"));
+        Programs.run(with(ctr, "images", "rm", "--sync", images.name("esgz"))).ok();
+        await().atMost(Programs.PATIENCE)
+                .until(() -> mounted(folder.resolve("stargz")).isEmpty());
+    }
+
+    private static List<String> with(List<String> command, String... arguments) {
+        List<String> all = new ArrayList<>(command);
+        all.addAll(List.of(arguments));
+        return all;
+    }
+
+    private String sum(String file) {
+        return Programs.run(List.of("sha256sum", images.bulk().resolve(file).toString()))
+                .ok()
+                .out()
+                .substring(0, 64);
+    }
+
+    private static List<String> mounted(Path below) throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/mounts")).stream()
+                .filter(line -> line.contains(" " + below + "/"))
+                .toList();
+    }
+
+    @Test
+    void ordinaryImageIsUnpackedAndSaysWhy() {
+        Suite suite = up();
+        pull(suite, images.name("plain"));
+        assertThat(suite.longshore(
+                                "run",
+                                "--rm",
+                                "--snapshotter",
+                                "stargz",
+                                images.name("plain"),
+                                "sha256sum",
+                                "/bulk/small-5")
+                        .ok()
+                        .out())
+                .startsWith(sum("small-5"));
+        assertThat(suite.longshore("image", "lazy", images.name("plain")).ok().out())
+                .contains("no")
+                .contains("the layer has no digest of a table of contents");
+    }
+
+    @Test
+    void whatIsReadSurvivesTheSnapshotter() {
+        Suite suite = up();
+        pull(suite, images.name("esgz"));
+        suite.longshore(
+                        "run",
+                        "--detach",
+                        "--name",
+                        "reader",
+                        "--snapshotter",
+                        "stargz",
+                        images.name("esgz"),
+                        "sleep",
+                        "1000")
+                .ok();
+        assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
+                .startsWith(sum("small-1"));
+
+        suite.kill("longshore-snapshotter-stargz");
+        try (Running blocked = Running.start(
+                suite.ctrCommand("tasks", "exec", "--exec-id", "blocked", "reader", "sha256sum", "/bulk/large"))) {
+            suite.start();
+            blocked.awaitSaid(sum("large"));
+            assertThat(blocked.awaitExit()).isZero();
+        }
+        assertThat(suite.exec("reader", "sha256sum", "/bulk/small-2").ok().out())
+                .startsWith(sum("small-2"));
+    }
+
+    @Test
+    void whatIsHereIsServedWhenTheRegistryIsGone() {
+        Suite suite = up();
+        pull(suite, images.name("esgz"));
+        suite.longshore(
+                        "run",
+                        "--detach",
+                        "--name",
+                        "reader",
+                        "--snapshotter",
+                        "stargz",
+                        images.name("esgz"),
+                        "sleep",
+                        "1000")
+                .ok();
+        assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
+                .startsWith(sum("small-1"));
+        images.stopRegistry();
+        // No registry is needed to begin again.
+        suite.kill("longshore-snapshotter-stargz");
+        suite.start();
+        dropCaches();
+        assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
+                .startsWith(sum("small-1"));
+        Ran away = suite.exec("reader", "cat", "/bulk/small-20");
+        assertThat(away.exit()).isNotZero();
+        assertThat(away.err() + away.out()).contains("I/O error");
+        assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
+                .startsWith(sum("small-1"));
+    }
+
+    private static void dropCaches() {
+        try {
+            Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
