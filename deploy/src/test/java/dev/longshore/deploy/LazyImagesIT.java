@@ -83,10 +83,10 @@ class LazyImagesIT {
         String target = suite.ctr("images", "ls").ok().row(image)[2];
         byte[] document = content(target);
         if (Json.object(document, target).containsKey("manifests")) {
-            document = content(Manifests.descriptor(
-                            Manifests.index(document, target).getFirst())
-                    .digest()
-                    .toString());
+            document = content(
+                    Manifests.descriptor(Manifests.index(document, target).getFirst())
+                            .digest()
+                            .toString());
         }
         Manifests.Manifest manifest = Manifests.manifest(document, target);
         Descriptor layer = manifest.layers().getLast();
@@ -104,11 +104,7 @@ class LazyImagesIT {
         };
         List<TocEntry> entries = new ArrayList<>();
         new TocReader(TocLimits.DEFAULT)
-                .read(
-                        blob,
-                        Footer.read(blob).orElseThrow(),
-                        TocVerification.of(layer.annotations()),
-                        entries::add);
+                .read(blob, Footer.read(blob).orElseThrow(), TocVerification.of(layer.annotations()), entries::add);
         return new Read(layer, entries);
     }
 
@@ -134,9 +130,12 @@ class LazyImagesIT {
     @Test
     void sameImageMakesTheSameBytes() throws IOException {
         suite.importBusybox(BUSYBOX);
-        suite.longshore("image", "convert", "--estargz", BUSYBOX, "example.com/lazy:1").ok();
-        suite.longshore("image", "convert", "--estargz", BUSYBOX, "example.com/lazy:2").ok();
-        assertThat(read("example.com/lazy:2").layer()).isEqualTo(read("example.com/lazy:1").layer());
+        suite.longshore("image", "convert", "--estargz", BUSYBOX, "example.com/lazy:1")
+                .ok();
+        suite.longshore("image", "convert", "--estargz", BUSYBOX, "example.com/lazy:2")
+                .ok();
+        assertThat(read("example.com/lazy:2").layer())
+                .isEqualTo(read("example.com/lazy:1").layer());
     }
 
     @Test
@@ -158,9 +157,11 @@ class LazyImagesIT {
     @Test
     void whatCannotBeIsSaid() {
         suite.importBusybox(BUSYBOX);
-        suite.longshore("image", "convert", "--estargz", "--zstd-chunked", BUSYBOX, "x:1").failedWith("not both");
+        suite.longshore("image", "convert", "--estargz", "--zstd-chunked", BUSYBOX, "x:1")
+                .failedWith("not both");
         suite.longshore("image", "convert", "--level", "10", BUSYBOX, "x:1").failedWith("from 1 to 9");
-        suite.longshore("image", "convert", "--chunk-size", "1g", BUSYBOX, "x:1").failedWith("--chunk-size 1g");
+        suite.longshore("image", "convert", "--chunk-size", "1g", BUSYBOX, "x:1")
+                .failedWith("--chunk-size 1g");
         suite.longshore("image", "convert", "not-there", "x:1").failedWith("there is no image");
         suite.longshore("image", "optimize", "--period", "soon", BUSYBOX, "x:1").failedWith("--period soon");
         suite.longshore("image", "optimize", BUSYBOX, "x:1", "--", "/not/there").failedWith("/not/there");
@@ -223,9 +224,11 @@ class LazyImagesIT {
                 .orElseThrow();
         // In the order of their use, which is none that a name has.
         assertThat(read.offset(interpreter)).isLessThan(read.offset(library));
-        assertThat(read.entries().indexOf(read.entry("./usr/bin/"))).isLessThan(read.entries().indexOf(read.entry(interpreter)));
+        assertThat(read.entries().indexOf(read.entry("./usr/bin/")))
+                .isLessThan(read.entries().indexOf(read.entry(interpreter)));
         assertThat(read.entries().stream()
-                        .filter(entry -> entry.name().contains("/tkinter/") || entry.name().contains("/asyncio/"))
+                        .filter(entry -> entry.name().contains("/tkinter/")
+                                || entry.name().contains("/asyncio/"))
                         .filter(entry -> entry.type() == EntryType.REG && entry.size() > 0))
                 .as("what is not used")
                 .isNotEmpty()
@@ -242,8 +245,7 @@ class LazyImagesIT {
     @Test
     void programThatDoesNotEndIsEndedWhenItsTimeIsOver() throws IOException {
         suite.importBusybox(BUSYBOX);
-        suite.longshore(
-                        "image", "optimize", "--period", "2s", BUSYBOX, "example.com/lazy:1", "--", "/bin/sleep", "600")
+        suite.longshore("image", "optimize", "--period", "2s", BUSYBOX, "example.com/lazy:1", "--", "/bin/sleep", "600")
                 .ok();
         Read read = read("example.com/lazy:1");
         assertThat(read.entries()).extracting(TocEntry::name).contains(Landmarks.PREFETCH);

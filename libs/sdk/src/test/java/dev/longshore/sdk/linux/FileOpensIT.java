@@ -49,12 +49,7 @@ class FileOpensIT {
         try (FileOpens opens = new FileOpens(folder)) {
             assertThat(opens.await(Duration.ZERO)).isEmpty();
             assertThat(Files.readString(folder.resolve("own"))).isEqualTo("own");
-            assertThat(run(
-                            "sh",
-                            "-c",
-                            "cd $1 && : < b; : < a; : < c; ls . >/dev/null; : < b",
-                            "sh",
-                            folder.toString()))
+            assertThat(run("sh", "-c", "cd $1 && : < b; : < a; : < c; ls . >/dev/null; : < b", "sh", folder.toString()))
                     .isZero();
             List<String> seen = new ArrayList<>();
             for (List<String> more = opens.await(Duration.ofSeconds(5));
@@ -70,14 +65,7 @@ class FileOpensIT {
     void otherMountNamespacesAreSeen() throws Exception {
         Files.writeString(folder.resolve("a"), "a");
         try (FileOpens opens = new FileOpens(folder)) {
-            assertThat(run(
-                            "unshare",
-                            "-m",
-                            "sh",
-                            "-c",
-                            "mount --bind $1 /mnt && : < /mnt/a",
-                            "sh",
-                            folder.toString()))
+            assertThat(run("unshare", "-m", "sh", "-c", "mount --bind $1 /mnt && : < /mnt/a", "sh", folder.toString()))
                     .isZero();
             assertThat(opens.await(Duration.ofSeconds(5)))
                     .singleElement()
