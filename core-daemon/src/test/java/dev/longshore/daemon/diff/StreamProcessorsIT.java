@@ -21,12 +21,16 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.diff.Applier;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.DeadlineExceededException;
+import dev.longshore.sdk.errors.Errors;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.ResourceExhaustedException;
 import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.MediaTypes;
+import dev.longshore.sdk.tar.EntryType;
+import dev.longshore.sdk.tar.TarEntry;
 import dev.longshore.sdk.typeurl.TypedValue;
 import dev.longshore.testkit.LayerArchive;
 import java.io.IOException;
@@ -47,6 +51,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Programs that work on layers, and that do not. */
 final class StreamProcessorsIT {
@@ -310,6 +316,39 @@ final class StreamProcessorsIT {
                         .contains("the reason")
                         .contains("10737")
                         .hasSizeLessThan(3 * ErrorText.KEPT));
+    }
+
+    /** Sixteen times what the disk takes, out of a few kilobytes. */
+    @ParameterizedTest
+    @EnumSource(names = {"GZIP", "ZSTD"})
+    void aBombOfAProcessorFillsTheDiskAndNothingElse(Compression compression) {
+        String program = compression == Compression.GZIP ? "gzip" : "zstd";
+        shell("id", ROT, MediaTypes.OCI_LAYER, program + " -dc");
+        byte[] zeros = new byte[64 << 20];
+        byte[] bomb = new LayerArchive()
+                .add(
+                        TarEntry.builder(EntryType.FILE, "zeros")
+                                .size(zeros.length)
+                                .build(),
+                        zeros)
+                .bytes(compression);
+        List<Mount> small = List.of(new Mount("tmpfs", "tmpfs", List.of("size=4m")));
+        Descriptor layer = store(bomb, ROT);
+        assertThatThrownBy(() -> applier().apply(context, layer, small, Map.of(), false))
+                .satisfies(error -> assertThat(Errors.classify(error)).isInstanceOf(ResourceExhaustedException.class));
+        await().until(() -> ProcessHandle.current()
+                .descendants()
+                .noneMatch(process -> process.info().commandLine().orElse("").contains(program + " -dc")));
+    }
+
+    @Test
+    void aProcessorThatNeverStopsIsEndedWithTheCall() {
+        shell("id", ROT, MediaTypes.OCI_LAYER, "cat; exec cat /dev/zero");
+        assertThatThrownBy(() -> apply(TAR, ROT, Map.of(), context.within(Duration.ofSeconds(2))))
+                .isInstanceOf(DeadlineExceededException.class);
+        await().until(() -> ProcessHandle.current()
+                .descendants()
+                .noneMatch(process -> process.info().commandLine().orElse("").contains("/dev/zero")));
     }
 
     @Test
