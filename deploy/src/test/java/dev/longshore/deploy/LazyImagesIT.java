@@ -177,11 +177,13 @@ class LazyImagesIT {
                 set -e
                 mkdir -p root/tmp
                 python=$(readlink -f /usr/bin/python3)
-                cp --parents -p "$python" /usr/bin/python3 root
-                cp --parents -rp /usr/lib/$(basename "$python") root
+                copy() { tar -C / -cf - "${1#/}" | tar -C root -xf -; }
+                copy "$python"
+                copy /usr/bin/python3
+                copy /usr/lib/$(basename "$python")
                 ldd "$python" | grep -o '/[^ ]*' | while read -r library; do
                     target=$(readlink -f "$library")
-                    cp --parents -p "$target" root
+                    copy "$target"
                     [ -e "root$library" ] || { mkdir -p "root$(dirname "$library")"; ln -s "$target" "root$library"; }
                 done
                 tar -C root --sort=name -cf root.tar .
