@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 /** Damages good layers, the same way each time, and reads them: there is an answer or a {@link LayerFormatException}. */
 final class LayerFuzzTest {
 
-    private static final int ROUNDS = Integer.getInteger("fuzz.rounds", 20_000);
+    private static final int ROUNDS = Integer.getInteger("fuzz.rounds", 4_000);
 
     private static final TocLimits LIMITS = new TocLimits(1 << 16, 1 << 18, 1000, 2000, 1 << 16);
 

@@ -10,6 +10,7 @@ import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
@@ -50,6 +51,8 @@ public final class JsonReader implements AutoCloseable {
     public JsonReader(InputStream in, int maxTextBytes, String what) throws IOException {
         this.what = what;
         JsonFactory factory = JsonFactory.builder()
+                // JSON is UTF-8 (RFC 8259, 8.1): what looks like UTF-16 here is something else to other readers.
+                .disable(TokenStreamFactory.Feature.CHARSET_DETECTION)
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_DEPTH)

@@ -7,8 +7,11 @@ import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonReaderTest {
 
@@ -75,6 +78,19 @@ class JsonReaderTest {
             assertThatThrownBy(json::nextKey)
                     .isInstanceOf(InvalidArgumentException.class)
                     .hasMessageContaining("Duplicate");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"})
+    void onlyUtf8IsRead(String charset) throws IOException {
+        byte[] bytes = "{\"a\":1}".getBytes(Charset.forName(charset));
+        try (JsonReader json = new JsonReader(new ByteArrayInputStream(bytes), 20, "the list of ships")) {
+            assertThatThrownBy(() -> {
+                        json.beginObject();
+                        json.skip();
+                    })
+                    .isInstanceOf(InvalidArgumentException.class);
         }
     }
 
