@@ -61,7 +61,8 @@ public final class FileOpens implements AutoCloseable {
     }
 
     /**
-     * Waits for opened files, up to {@code timeout}, and gives what is there, in its order: each opening anew, none of a folder.
+     * Waits for opened files, up to {@code timeout}, and gives what is there, in its order; none is a folder. A file that a
+     * process opens again may be told once: the kernel joins what has not been read.
      *
      * @return absolute paths as the mount has them through which a file was opened: below the mount point, or below the
      *     root of whoever has it as its root
@@ -89,10 +90,13 @@ public final class FileOpens implements AutoCloseable {
         for (int at = 0; at < count; at += events.getInt(at)) {
             int file = events.getInt(at + FD_OFFSET);
             if (file >= 0) {
-                if (events.getInt(at + PID_OFFSET) != self) {
-                    paths.add(path(file));
+                try {
+                    if (events.getInt(at + PID_OFFSET) != self) {
+                        paths.add(path(file));
+                    }
+                } finally {
+                    Libc.INSTANCE.close(file);
                 }
-                Libc.INSTANCE.close(file);
             }
         }
         return paths;

@@ -49,7 +49,7 @@ class FileOpensIT {
         try (FileOpens opens = new FileOpens(folder)) {
             assertThat(opens.await(Duration.ZERO)).isEmpty();
             assertThat(Files.readString(folder.resolve("own"))).isEqualTo("own");
-            assertThat(run("sh", "-c", "cd $1 && : < b; : < a; : < c; ls . >/dev/null; : < b", "sh", folder.toString()))
+            assertThat(run("sh", "-c", "cd $1 && : < b; : < a; : < c; ls . >/dev/null", "sh", folder.toString()))
                     .isZero();
             List<String> seen = new ArrayList<>();
             for (List<String> more = opens.await(Duration.ofSeconds(5));
@@ -57,7 +57,7 @@ class FileOpensIT {
                     more = opens.await(Duration.ZERO)) {
                 seen.addAll(more);
             }
-            assertThat(seen).containsExactly(folder + "/b", folder + "/a", folder + "/c", folder + "/b");
+            assertThat(seen).containsExactly(folder + "/b", folder + "/a", folder + "/c");
         }
     }
 
