@@ -66,12 +66,13 @@ final class Answers {
                     case GETATTR -> attributes(node, out);
                     case READLINK -> target(node, out);
                     case STATFS -> statfs(out);
-                    case DONE, FORGET, INTERRUPT -> 0;
+                    case DONE, FORGET -> 0;
                     case CHANGE -> -Errno.EROFS;
                     case UNKNOWN -> -Errno.ENOSYS;
                     case MALFORMED -> -Errno.EINVAL;
                 };
-            case Request.Init _, Request.Open _, Request.OpenFolder _, Request.Read _ -> -Errno.ENOSYS;
+            case Request.Init _, Request.Interrupt _, Request.Open _, Request.OpenFolder _, Request.Read _ ->
+                -Errno.ENOSYS;
         };
     }
 

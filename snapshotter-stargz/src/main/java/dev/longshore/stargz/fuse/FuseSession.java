@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -58,6 +60,9 @@ final class FuseSession {
     private final Optional<Backings> backings;
 
     private final CompletableFuture<Features> features = new CompletableFuture<>();
+    /** Reads that workers do, by what the kernel calls them; as many as it has in flight. */
+    private final Map<Long, PendingRead> remote = new ConcurrentHashMap<>();
+
     private final AtomicInteger users = new AtomicInteger(THREADS);
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean silent;
@@ -194,8 +199,11 @@ final class FuseSession {
             case Request.Open open -> open(open, out);
             // Not supported: then the kernel opens by itself, keeps what it has read, and never asks again.
             case Request.OpenFolder _ -> -Errno.ENOSYS;
-            // An interrupted reader waits: EINTR would reach it for any signal, and a page fault as SIGBUS.
-            case Request.Plain(Header _, Kind kind) when kind == Kind.FORGET || kind == Kind.INTERRUPT -> NO_ANSWER;
+            case Request.Interrupt interrupt -> {
+                interrupt(interrupt.interrupted());
+                yield NO_ANSWER;
+            }
+            case Request.Plain(Header _, Kind kind) when kind == Kind.FORGET -> NO_ANSWER;
             default -> answers.answer(request, out);
         };
     }
@@ -286,7 +294,9 @@ final class FuseSession {
         try {
             if (length > 0 && !data.readLocal(inode, read.offset(), to)) {
                 users.incrementAndGet();
-                workers.execute(() -> readRemote(read, inode, length));
+                PendingRead pending = new PendingRead(read.header().thread());
+                remote.put(read.header().unique(), pending);
+                workers.execute(() -> readRemote(read, inode, length, pending));
                 return;
             }
             reply(read.header().unique(), filled(to, length), out);
@@ -296,17 +306,50 @@ final class FuseSession {
         }
     }
 
-    private void readRemote(Request.Read read, int inode, int length) {
+    private void readRemote(Request.Read read, int inode, int length, PendingRead pending) {
         try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER + length)) {
+            int result;
             try {
                 ByteBuffer to = body(out).limit(length);
                 data.read(inode, read.offset(), to);
-                reply(read.header().unique(), filled(to, length), out);
+                result = filled(to, length);
             } catch (IOException | RuntimeException | VirtualMachineError e) {
-                fail(read, inode, e, out);
+                failures.tell(inode, read.offset(), e);
+                result = -Errno.EIO;
+            }
+            if (pending.answer()) {
+                reply(read.header().unique(), result, out);
             }
         } catch (ErrnoException e) {
             log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
+        } finally {
+            remote.remove(read.header().unique(), pending);
+            release();
+        }
+    }
+
+    /**
+     * Lets a reader go that is to die. The kernel tells of one signal only, the first; and for one that is not deadly nothing may be
+     * answered, because EINTR would reach a program that expects none from a file, and a page fault as SIGBUS. So it is looked after
+     * until it is killed or has its answer.
+     */
+    private void interrupt(long unique) {
+        PendingRead pending = remote.get(unique);
+        if (pending != null && pending.interrupt()) {
+            users.incrementAndGet();
+            Thread.startVirtualThread(() -> awaitKill(unique, pending));
+        }
+    }
+
+    private void awaitKill(long unique, PendingRead pending) {
+        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER)) {
+            if (pending.awaitKill() && pending.answer()) {
+                reply(unique, -Errno.EINTR, out);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException e) {
+            log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a reader cannot be let go");
         } finally {
             release();
         }

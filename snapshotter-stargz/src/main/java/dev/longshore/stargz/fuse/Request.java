@@ -10,8 +10,8 @@ import java.util.Optional;
  */
 sealed interface Request {
 
-    /** Every request's: which it is, for the answer, and which inode it is about. */
-    record Header(int opcode, long unique, long node) {}
+    /** Every request's: which it is, for the answer, which inode it is about, and the thread that waits; 0 if none does. */
+    record Header(int opcode, long unique, long node, int thread) {}
 
     Header header();
 
@@ -22,7 +22,6 @@ sealed interface Request {
         STATFS,
         /** Needs no answer. */
         FORGET,
-        INTERRUPT,
         /** A release, a flush to the disk, the end: nothing is to be done. */
         DONE,
         /** Would change the file system. */
@@ -40,6 +39,9 @@ sealed interface Request {
     /** Never compared, as all of these. */
     @SuppressWarnings("ArrayRecordComponent")
     record Lookup(Header header, byte[] name) implements Request {}
+
+    /** A signal has come for who waits for an answer. */
+    record Interrupt(Header header, long interrupted) implements Request {}
 
     record Open(Header header, int flags) implements Request {}
 
@@ -67,7 +69,7 @@ sealed interface Request {
         if (length < Protocol.IN_HEADER || bytes.getInt(0) != length) {
             return Optional.empty();
         }
-        Header header = new Header(bytes.getInt(4), bytes.getLong(8), bytes.getLong(16));
+        Header header = new Header(bytes.getInt(4), bytes.getLong(8), bytes.getLong(16), bytes.getInt(32));
         // Extensions stand at the end; none is asked for, so none is sent.
         ByteBuffer body =
                 bytes.slice(Protocol.IN_HEADER, length - Protocol.IN_HEADER).order(bytes.order());

@@ -35,7 +35,7 @@ final class RequestBodies {
             case Protocol.GETXATTR -> getXattr(header, body);
             case Protocol.LISTXATTR -> listXattr(header, body);
             case Protocol.INIT -> init(header, body);
-            case Protocol.INTERRUPT -> new Plain(header, Kind.INTERRUPT);
+            case Protocol.INTERRUPT -> interrupt(header, body);
             case Protocol.FSYNC, Protocol.RELEASEDIR, Protocol.FSYNCDIR, Protocol.DESTROY, Protocol.SYNCFS ->
                 new Plain(header, Kind.DONE);
             case Protocol.SETATTR,
@@ -65,6 +65,13 @@ final class RequestBodies {
     private static Request lookup(Header header, ByteBuffer body) {
         int end = nameEnd(body, 0);
         return end <= 0 ? malformed(header) : new Request.Lookup(header, bytes(body, 0, end));
+    }
+
+    private static Request interrupt(Header header, ByteBuffer body) {
+        // No answer is due in any case.
+        return body.limit() < Long.BYTES
+                ? new Plain(header, Kind.FORGET)
+                : new Request.Interrupt(header, body.getLong(0));
     }
 
     private static Request open(Header header, ByteBuffer body) {

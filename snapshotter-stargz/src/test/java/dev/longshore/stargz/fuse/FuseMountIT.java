@@ -320,6 +320,61 @@ final class FuseMountIT {
         assertThat(data.remoteReads.get()).isPositive();
     }
 
+    @Test
+    void aReaderThatWaitsCanBeKilledAndOtherSignalsDoNotDisturbIt() throws Exception {
+        CountDownLatch gate = new CountDownLatch(1);
+        CountDownLatch waiting = new CountDownLatch(2);
+        PatternData data = new PatternData() {
+            @Override
+            boolean isRemote(int inode) {
+                return true;
+            }
+
+            @Override
+            public void read(int inode, long offset, ByteBuffer to) throws IOException {
+                waiting.countDown();
+                FuseMountIT.await(gate);
+                super.read(inode, offset, to);
+            }
+        };
+        Path root = mount(new Toc().file("doomed", 3000).file("patient", 3000), data)
+                .target();
+        Path copy = folder.resolve("copy");
+        Process doomed = dd(root.resolve("doomed"), folder.resolve("nothing"));
+        Process patient = dd(root.resolve("patient"), copy);
+        try {
+            assertThat(waiting.await(30, TimeUnit.SECONDS)).isTrue();
+            // dd tells how far it is at this one, which must not end the read; nor keep us from seeing the next.
+            signal("USR1", doomed);
+            signal("USR1", patient);
+            signal("KILL", doomed);
+            assertThat(doomed.waitFor(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(patient.isAlive()).isTrue();
+            gate.countDown();
+            assertThat(patient.waitFor(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(patient.exitValue()).isZero();
+            assertThat(Files.readAllBytes(copy)).isEqualTo(PatternData.bytes(3, 0, 3000));
+        } finally {
+            gate.countDown();
+            doomed.destroyForcibly();
+            patient.destroyForcibly();
+        }
+    }
+
+    /** Reads past the page cache: waiting for a page of it can be killed without our doing. */
+    private static Process dd(Path from, Path to) throws IOException {
+        return new ProcessBuilder("dd", "if=" + from, "of=" + to, "bs=1M", "iflag=direct")
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+    }
+
+    private static void signal(String name, Process process) throws IOException, InterruptedException {
+        assertThat(new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+                        .start()
+                        .waitFor())
+                .isZero();
+    }
+
     private static void await(CountDownLatch gate) throws IOException {
         try {
             if (!gate.await(60, TimeUnit.SECONDS)) {

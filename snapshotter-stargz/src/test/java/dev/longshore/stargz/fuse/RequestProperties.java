@@ -81,7 +81,7 @@ final class RequestProperties {
         Set<String> names = new HashSet<>();
         long offset = 0;
         while (true) {
-            Request.Header header = new Request.Header(0, 1, folder);
+            Request.Header header = new Request.Header(0, 1, folder, 0);
             int length = answers.answer(new Request.ReadFolder(header, offset, room, plus), out);
             assertThat(length).isBetween(0, room);
             if (length == 0) {

@@ -19,6 +19,7 @@ final class RequestTest {
                 .putInt(4, opcode)
                 .putLong(8, 1L << 63 | 77)
                 .putLong(16, 5)
+                .putInt(32, 4711)
                 .put(Protocol.IN_HEADER, body);
     }
 
@@ -40,7 +41,7 @@ final class RequestTest {
     @Test
     void theHeaderIsKeptAsItIs() {
         Request request = parse(Protocol.STATFS, new byte[0]);
-        assertThat(request.header()).isEqualTo(new Request.Header(Protocol.STATFS, 1L << 63 | 77, 5));
+        assertThat(request.header()).isEqualTo(new Request.Header(Protocol.STATFS, 1L << 63 | 77, 5, 4711));
     }
 
     @Test
@@ -113,6 +114,13 @@ final class RequestTest {
         assertThat(((Request.Plain) parse(0, new byte[0])).kind()).isEqualTo(Kind.UNKNOWN);
         assertThat(((Request.Plain) parse(Protocol.BATCH_FORGET, new byte[8])).kind())
                 .isEqualTo(Kind.FORGET);
+    }
+
+    @Test
+    void anInterruptNamesARequest() {
+        assertThat(((Request.Interrupt) parse(Protocol.INTERRUPT, ints(7, 1))).interrupted())
+                .isEqualTo(1L << 32 | 7);
+        assertThat(((Request.Plain) parse(Protocol.INTERRUPT, ints(7))).kind()).isEqualTo(Kind.FORGET);
     }
 
     @Test
