@@ -12,8 +12,10 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Timeout;
 
 /** With {@code JAZZER_FUZZ=1} in the environment it looks for requests that break the parser or the answers; else it tries a few. */
 final class RequestFuzzTest {
@@ -43,6 +45,7 @@ final class RequestFuzzTest {
         Files.delete(file);
     }
 
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     @FuzzTest(maxDuration = "10m")
     void aRequestIsAnsweredWithinItsRoom(byte[] bytes) {
         ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());

@@ -11,12 +11,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
 
 /** With {@code JAZZER_FUZZ=1} in the environment it looks for tables that are neither taken nor refused; else it tries a few. */
 final class IndexBuilderFuzzTest {
 
     private static final IndexLimits LIMITS = new IndexLimits(50, 10_000, 1 << 20);
 
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     @FuzzTest(maxDuration = "10m")
     void aTableIsTakenOrRefused(FuzzedDataProvider data) throws IOException {
         Toc toc = new Toc();
