@@ -36,6 +36,7 @@ class ArchitectureTest {
                         "dev.longshore.daemon.boot",
                         "dev.longshore.overlay",
                         "dev.longshore.snapshots",
+                        "dev.longshore.stargz",
                         "dev.longshore.shim",
                         "dev.longshore.cli",
                         "dev.longshore.stream.ctd",
@@ -56,7 +57,22 @@ class ArchitectureTest {
                 .resideInAPackage("dev.longshore.overlay..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("dev.longshore.daemon..", "dev.longshore.shim..", "dev.longshore.cli..")
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.stargz..",
+                        "dev.longshore.shim..",
+                        "dev.longshore.cli..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.longshore.stargz..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.overlay..",
+                        "dev.longshore.shim..",
+                        "dev.longshore.cli..")
                 .check(classes);
         noClasses()
                 .that()
@@ -97,7 +113,11 @@ class ArchitectureTest {
                 .resideInAPackage("dev.longshore.cli..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("dev.longshore.daemon..", "dev.longshore.overlay..", "dev.longshore.shim..")
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.overlay..",
+                        "dev.longshore.stargz..",
+                        "dev.longshore.shim..")
                 .check(classes);
     }
 
@@ -108,7 +128,7 @@ class ArchitectureTest {
                 .resideInAPackage("dev.longshore.daemon..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("dev.longshore.overlay..", "dev.longshore.shim..")
+                .resideInAnyPackage("dev.longshore.overlay..", "dev.longshore.stargz..", "dev.longshore.shim..")
                 .check(classes);
     }
 
@@ -117,6 +137,8 @@ class ArchitectureTest {
         noClasses()
                 .that()
                 .resideInAnyPackage(
+                        "dev.longshore.estargz..",
+                        "dev.longshore.registry..",
                         "dev.longshore.sdk..",
                         "dev.longshore.snapshots..",
                         "dev.longshore.transport..",
@@ -126,6 +148,7 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "dev.longshore.daemon..",
                         "dev.longshore.overlay..",
+                        "dev.longshore.stargz..",
                         "dev.longshore.shim..",
                         "dev.longshore.cli..")
                 .check(classes);

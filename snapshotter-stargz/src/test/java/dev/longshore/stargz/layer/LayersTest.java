@@ -1,0 +1,363 @@
+package dev.longshore.stargz.layer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.longshore.registry.Credentials;
+import dev.longshore.registry.HostsDirectory;
+import dev.longshore.registry.Registry;
+import dev.longshore.sdk.context.CallContext;
+import dev.longshore.stargz.index.LayerIndex;
+import dev.longshore.stargz.layer.Resolved.Lazy;
+import dev.longshore.stargz.layer.Resolved.Ordinary;
+import dev.longshore.stargz.layer.ServedBlob.Mood;
+import dev.longshore.stargz.layer.Traffic.Purpose;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Layers out of a registry that is real enough, and misbehaves when it is told to. */
+class LayersTest {
+
+    private static final int LARGE = 3_000_000;
+    private static final long ROOMY = 1L << 30;
+    private static final LayerSettings SETTINGS =
+            new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(3), true, 0, false);
+
+    @TempDir
+    private Path folder;
+
+    private final Map<String, byte[]> files = new LinkedHashMap<>();
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Traffic traffic = new Traffic();
+
+    @SuppressWarnings("NullAway.Init") // made by each test
+    private ServedBlob served;
+
+    @BeforeEach
+    void fill() {
+        files.put("first", random(100_000));
+        files.put("large", random(LARGE));
+        for (int i = 0; i < 20; i++) {
+            files.put("small-" + i, random(3_000 + i));
+        }
+        files.put("last", random(200_000));
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        while (!open.isEmpty()) {
+            open.removeLast().close();
+        }
+    }
+
+    private static byte[] random(int size) {
+        byte[] bytes = new byte[size];
+        new Random(size).nextBytes(bytes);
+        return bytes;
+    }
+
+    private void serve(String... prioritized) throws IOException {
+        served = new ServedBlob(folder, files, List.of(prioritized));
+        open.add(served);
+    }
+
+    private Layers layers(LayerSettings settings, long room) throws IOException {
+        Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
+        open.add(registry);
+        Layers layers = new Layers(folder.resolve("layers"), registry, settings, new ChunkCache(room), traffic);
+        open.add(layers);
+        return layers;
+    }
+
+    private Layer lazily(Layers layers) throws InterruptedException {
+        Resolved resolved = layers.resolve(context(), served.source());
+        assertThat(resolved).isInstanceOf(Lazy.class);
+        return ((Lazy) resolved).layer();
+    }
+
+    private static String reason(Resolved resolved) {
+        assertThat(resolved).isInstanceOf(Ordinary.class);
+        return ((Ordinary) resolved).reason();
+    }
+
+    private static CallContext context() {
+        return CallContext.withoutNamespace(Duration.ofSeconds(60));
+    }
+
+    private byte[] read(Layer layer, String name, long offset, int length) throws IOException {
+        int inode = layer.index().lookup(LayerIndex.ROOT, name.getBytes(StandardCharsets.UTF_8));
+        ByteBuffer to = ByteBuffer.allocate(length);
+        if (!layer.content().readLocal(inode, offset, to)) {
+            layer.content().read(inode, offset, to);
+        }
+        assertThat(to.hasRemaining()).isFalse();
+        return to.array();
+    }
+
+    private byte[] content(String name) {
+        return Objects.requireNonNull(files.get(name), name);
+    }
+
+    private void checkAll(Layer layer) throws IOException {
+        for (Map.Entry<String, byte[]> file : files.entrySet()) {
+            assertThat(read(layer, file.getKey(), 0, file.getValue().length))
+                    .as(file.getKey())
+                    .isEqualTo(file.getValue());
+        }
+    }
+
+    @Test
+    void littleIsFetchedOfWhatLittleIsReadOf() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        assertThat(read(layer, "large", 1_000_000, 5000))
+                .isEqualTo(Arrays.copyOfRange(content("large"), 1_000_000, 1_005_000));
+        assertThat(traffic.fetched(Purpose.ON_DEMAND)).isLessThan(served.size() / 8);
+        assertThat(layer.fetched()).isPositive().isLessThan(layer.size() / 8);
+        assertThat(layer.complete()).isFalse();
+    }
+
+    @Test
+    void allIsReadRightAndInFewRequests() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        checkAll(layer);
+        // 46 chunks of the large file alone.
+        assertThat(served.ranges()).hasSizeLessThan(20);
+        int requests = served.ranges().size();
+        checkAll(layer);
+        assertThat(served.ranges()).hasSize(requests);
+        assertThat(layer.complete()).isTrue();
+        assertThat(layer.fetched()).isEqualTo(layer.size());
+    }
+
+    @Test
+    void readersOfTheSameBytesShareOneRequest() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        int before = served.ranges().size();
+        try (ExecutorService readers = Executors.newFixedThreadPool(16)) {
+            List<Future<byte[]>> reads = Stream.generate(() -> readers.submit(() -> read(layer, "last", 0, 60_000)))
+                    .limit(16)
+                    .toList();
+            for (Future<byte[]> read : reads) {
+                assertThat(read.get()).isEqualTo(Arrays.copyOf(content("last"), 60_000));
+            }
+        }
+        assertThat(served.ranges()).hasSize(before + 1);
+    }
+
+    @Test
+    void whatIsNeededFirstIsFetchedInOneRequest() throws Exception {
+        serve("small-3", "last");
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        assertThat(layer.awaitPrefetch(Duration.ofSeconds(20))).isTrue();
+        int before = served.ranges().size();
+        assertThat(before).as("the end of the layer, and its beginning").isEqualTo(2);
+        assertThat(read(layer, "last", 0, 200_000)).isEqualTo(content("last"));
+        assertThat(read(layer, "small-3", 0, 3_003)).isEqualTo(content("small-3"));
+        assertThat(served.ranges()).hasSize(before);
+        assertThat(traffic.fetched(Purpose.PREFETCH)).isPositive();
+    }
+
+    @Test
+    void theRestComesByItself() throws Exception {
+        serve();
+        LayerSettings background =
+                new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(3), true, 0, true);
+        Layer layer = lazily(layers(background, ROOMY));
+        await().atMost(Duration.ofSeconds(60)).until(layer::complete);
+        served.close();
+        checkAll(layer);
+    }
+
+    @Test
+    void whatIsHereIsReadWithoutARegistryAfterARestart() throws Exception {
+        serve();
+        Layers first = layers(SETTINGS, ROOMY);
+        checkAll(lazily(first));
+        first.close();
+        served.close();
+
+        Layers second = layers(SETTINGS, ROOMY);
+        Layer layer = second.open(served.source().digest()).orElseThrow();
+        checkAll(layer);
+        assertThat(traffic.mismatches()).isZero();
+    }
+
+    @Test
+    void damageOnTheDiskIsFoundAndRepaired() throws Exception {
+        serve();
+        Layers first = layers(SETTINGS, ROOMY);
+        Layer layer = lazily(first);
+        checkAll(layer);
+        damage();
+        checkAll(layer);
+        damage();
+        first.close();
+        checkAll(layers(SETTINGS, ROOMY).open(served.source().digest()).orElseThrow());
+    }
+
+    private Path data() throws IOException {
+        try (Stream<Path> below = Files.walk(folder.resolve("layers"))) {
+            return below.filter(path -> path.endsWith("data")).findFirst().orElseThrow();
+        }
+    }
+
+    private void damage() throws IOException {
+        try (FileChannel channel = FileChannel.open(data(), StandardOpenOption.WRITE)) {
+            for (long at = 0; at < channel.size(); at += 50_000) {
+                channel.write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4}), at);
+            }
+        }
+    }
+
+    @Test
+    void emptiedCacheIsFilledAgain() throws Exception {
+        serve();
+        Layers first = layers(SETTINGS, ROOMY);
+        Layer layer = lazily(first);
+        checkAll(layer);
+        Files.write(data(), new byte[0]);
+        checkAll(layer);
+        Files.delete(data());
+        first.close();
+        checkAll(layers(SETTINGS, ROOMY).open(served.source().digest()).orElseThrow());
+    }
+
+    @Test
+    void cacheDoesNotGrowBeyondItsRoom() throws Exception {
+        serve();
+        ChunkCache cache = new ChunkCache(1_000_000);
+        Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
+        open.add(registry);
+        Layers layers = new Layers(folder.resolve("layers"), registry, SETTINGS, cache, traffic);
+        open.add(layers);
+        Layer layer = lazily(layers);
+        for (int round = 0; round < 3; round++) {
+            checkAll(layer);
+            assertThat(cache.bytes()).isLessThan(1_000_000 + 2 * ServedBlob.CHUNK);
+        }
+    }
+
+    @Test
+    void bytesThatChangeAreNotGivenOut() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        assertThat(read(layer, "first", 0, 10)).isEqualTo(Arrays.copyOf(content("first"), 10));
+        served.be(Mood.FORGED);
+        assertThatThrownBy(() -> read(layer, "large", 2_000_000, 10))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(layer.digest().toString())
+                .hasMessageContaining("/large");
+        assertThat(traffic.mismatches()).isPositive();
+        served.be(Mood.GOOD);
+        assertThat(read(layer, "large", 2_000_000, 10))
+                .isEqualTo(Arrays.copyOfRange(content("large"), 2_000_000, 2_000_010));
+    }
+
+    @Test
+    void registryThatIsBusyForAWhileIsWaitedFor() throws Exception {
+        serve();
+        Layer layer = lazily(layers(
+                new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(30), true, 0, false), ROOMY));
+        served.be(Mood.BUSY);
+        int before = served.ranges().size();
+        try (ExecutorService readers = Executors.newFixedThreadPool(1)) {
+            Future<byte[]> read = readers.submit(() -> read(layer, "last", 0, 10));
+            await().until(() -> served.ranges().size() > before + 1);
+            served.be(Mood.GOOD);
+            assertThat(read.get()).isEqualTo(Arrays.copyOf(content("last"), 10));
+        }
+    }
+
+    @Test
+    void registryThatIsGoneIsAnErrorAfterAWhileThatNamesTheLayer() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        assertThat(read(layer, "first", 0, 10)).isEqualTo(Arrays.copyOf(content("first"), 10));
+        served.close();
+        assertThatThrownBy(() -> read(layer, "last", 0, 10))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(layer.digest().toString());
+        assertThat(read(layer, "first", 0, 10)).isEqualTo(Arrays.copyOf(content("first"), 10));
+        assertThat(traffic.failures()).isEqualTo(1);
+    }
+
+    @Test
+    void bodiesThatBreakOffAreGoneOnWith() throws Exception {
+        serve();
+        Layer layer = lazily(layers(
+                new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(60), true, 0, false), ROOMY));
+        served.be(Mood.BROKEN);
+        // Each attempt brings half of what is left.
+        assertThat(read(layer, "last", 0, 10)).isEqualTo(Arrays.copyOf(content("last"), 10));
+    }
+
+    @Test
+    void layersThatCannotBeReadLazilySayWhy() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        assertThat(reason(layers.resolve(context(), served.source(Map.of()))))
+                .contains("no digest of a table of contents");
+        assertThat(reason(layers.resolve(
+                        context(),
+                        served.source(Map.of("containerd.io/snapshot/stargz/toc.digest", "sha256:" + "0".repeat(64))))))
+                .contains("not the one that the image names");
+        served.be(Mood.NO_RANGES);
+        assertThat(reason(layers.resolve(context(), served.source()))).contains("all of it");
+        served.close();
+        assertThat(reason(layers.resolve(context(), served.source()))).contains("127.0.0.1");
+        assertThat(layers.all()).isEmpty();
+    }
+
+    @Test
+    void anImageDoesNotGetWhatAnotherHasPromised() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        lazily(layers);
+        assertThat(reason(layers.resolve(
+                        context(),
+                        served.source(Map.of("containerd.io/snapshot/stargz/toc.digest", "sha256:" + "0".repeat(64))))))
+                .contains("not what the image promises");
+        assertThat(reason(layers.resolve(context(), served.source(Map.of())))).contains("not what the image promises");
+    }
+
+    @Test
+    void layerThatNobodyUsesLeavesNothing() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        Layer layer = lazily(layers);
+        checkAll(layer);
+        layers.remove(layer.digest());
+        assertThat(folder.resolve("layers")).isEmptyDirectory();
+        checkAll(lazily(layers));
+        layers.close();
+        Layers next = layers(SETTINGS, ROOMY);
+        next.keepOnly(Set.of());
+        assertThat(folder.resolve("layers")).isEmptyDirectory();
+    }
+}

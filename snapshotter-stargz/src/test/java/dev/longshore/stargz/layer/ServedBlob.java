@@ -1,0 +1,167 @@
+package dev.longshore.stargz.layer;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.longshore.estargz.LayerFormat;
+import dev.longshore.estargz.LayerOptions;
+import dev.longshore.estargz.LayerWriter;
+import dev.longshore.estargz.TocVerification;
+import dev.longshore.estargz.WrittenLayer;
+import dev.longshore.sdk.oci.Reference;
+import dev.longshore.sdk.tar.EntryType;
+import dev.longshore.sdk.tar.TarEntry;
+import dev.longshore.sdk.tar.TarWriter;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** A registry with one layer of files of random bytes, which can be made to misbehave. */
+public final class ServedBlob implements AutoCloseable {
+
+    /** Bytes of a chunk. */
+    static final int CHUNK = 64 << 10;
+
+    private static final Pattern RANGE = Pattern.compile("bytes=(\\d*)-(\\d*)");
+
+    /** What it does with a request. */
+    public enum Mood {
+        GOOD,
+        /** Sends all, whatever was asked for. */
+        NO_RANGES,
+        /** Is too busy. */
+        BUSY,
+        /** Ends each body in its middle. */
+        BROKEN,
+        /** Sends other bytes than it should. */
+        FORGED
+    }
+
+    private final HttpServer server;
+    private final byte[] blob;
+    private final WrittenLayer layer;
+    private final List<String> ranges = new CopyOnWriteArrayList<>();
+    private volatile Mood mood = Mood.GOOD;
+
+    /** @param prioritized paths of files that are needed first */
+    public ServedBlob(Path folder, Map<String, byte[]> files, List<String> prioritized) throws IOException {
+        Path tar = folder.resolve("layer.tar");
+        Files.write(tar, archive(files));
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (FileChannel archive = FileChannel.open(tar)) {
+            layer = new LayerWriter(LayerFormat.ESTARGZ, new LayerOptions(CHUNK, 1, prioritized, 1))
+                    .write(archive, out);
+        }
+        blob = out.toByteArray();
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+        server.createContext("/", this::answer);
+        server.start();
+    }
+
+    private static byte[] archive(Map<String, byte[]> files) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (TarWriter tar = new TarWriter(bytes)) {
+            for (Map.Entry<String, byte[]> file : files.entrySet()) {
+                tar.write(TarEntry.builder(EntryType.FILE, file.getKey())
+                        .size(file.getValue().length)
+                        .build());
+                tar.content(file.getValue(), 0, file.getValue().length);
+                tar.endContent(file.getValue().length);
+            }
+        }
+        return bytes.toByteArray();
+    }
+
+    private void answer(HttpExchange exchange) throws IOException {
+        try (exchange) {
+            String range = exchange.getRequestHeaders().getFirst("Range");
+            ranges.add(String.valueOf(range));
+            Matcher matcher = RANGE.matcher(String.valueOf(range));
+            if (mood == Mood.BUSY) {
+                exchange.sendResponseHeaders(503, -1);
+            } else if (mood == Mood.NO_RANGES || !matcher.matches()) {
+                send(exchange, 200, 0, blob.length);
+            } else {
+                int begin = matcher.group(1).isEmpty()
+                        ? Math.max(0, blob.length - Integer.parseInt(matcher.group(2)))
+                        : Integer.parseInt(matcher.group(1));
+                int end = matcher.group(1).isEmpty() || matcher.group(2).isEmpty()
+                        ? blob.length
+                        : Integer.parseInt(matcher.group(2)) + 1;
+                exchange.getResponseHeaders()
+                        .set("Content-Range", "bytes %d-%d/%d".formatted(begin, end - 1, blob.length));
+                send(exchange, 206, begin, end);
+            }
+        }
+    }
+
+    private void send(HttpExchange exchange, int status, int begin, int end) throws IOException {
+        exchange.sendResponseHeaders(status, end - begin);
+        byte[] bytes = Arrays.copyOfRange(blob, begin, end);
+        if (mood == Mood.FORGED) {
+            for (int i = 0; i < bytes.length; i += 100) {
+                bytes[i] ^= 1;
+            }
+        }
+        exchange.getResponseBody().write(bytes, 0, mood == Mood.BROKEN ? (bytes.length + 1) / 2 : bytes.length);
+        exchange.getResponseBody().flush();
+    }
+
+    public void be(Mood next) {
+        mood = next;
+    }
+
+    /** The labels that a client gives with this layer. */
+    public Map<String, String> labels() {
+        Map<String, String> labels = new HashMap<>(layer.annotations());
+        labels.put("containerd.io/snapshot/cri.image-ref", reference().toString());
+        labels.put("containerd.io/snapshot/cri.layer-digest", layer.digest().toString());
+        return labels;
+    }
+
+    /** The ranges that were asked for so far. */
+    List<String> ranges() {
+        return ranges;
+    }
+
+    int size() {
+        return blob.length;
+    }
+
+    public Reference reference() {
+        return Reference.parse(
+                "127.0.0.1:%d/app:v1".formatted(server.getAddress().getPort()));
+    }
+
+    public LayerSource source() {
+        return source(layer.annotations());
+    }
+
+    LayerSource source(Map<String, String> annotations) {
+        return new LayerSource(
+                reference(),
+                layer.digest(),
+                List.of(),
+                TocVerification.of(annotations),
+                annotations,
+                OptionalLong.empty());
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+    }
+}
