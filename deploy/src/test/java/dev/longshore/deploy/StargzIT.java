@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,17 +21,24 @@ class StargzIT {
     private static final String QUIET = "no_background_fetch = true\n[blob]\n  fetching_timeout_sec = 2\n";
 
     @TempDir
+    private static Path shared;
+
+    @SuppressWarnings("NullAway.Init") // made before the tests
+    private static LazyImages images;
+
+    @TempDir
     private Path folder;
 
     private final List<AutoCloseable> open = new ArrayList<>();
 
-    @SuppressWarnings("NullAway.Init") // made before each test
-    private LazyImages images;
+    @BeforeAll
+    static void make() throws IOException {
+        images = LazyImages.make(shared);
+    }
 
-    @BeforeEach
-    void make() throws IOException {
-        images = LazyImages.make(folder);
-        open.add(images);
+    @AfterAll
+    static void closeImages() {
+        images.close();
     }
 
     @AfterEach
@@ -52,7 +59,7 @@ class StargzIT {
     }
 
     /** 15 % of the image are the limit of what may come before the container's first output. */
-    private void checkLittleCame(long before, long wholes) {
+    private static void checkLittleCame(long before, long wholes) {
         assertThat(images.sent() - before).isPositive().isLessThan(images.bulkBytes() * 15 / 100);
         assertThat(images.wholes() - wholes)
                 .as("the configuration, and no layer")
@@ -100,6 +107,11 @@ class StargzIT {
         List<String> ctr = List.of("ctr-remote", "--address", address.toString());
         await().atMost(Programs.PATIENCE)
                 .until(() -> Programs.run(with(ctr, "version")).exit() == 0);
+        // containerd gives a connection to a plugin a second at first, and a JVM that has just begun may need more.
+        await().atMost(Programs.PATIENCE)
+                .until(() -> Programs.run(with(ctr, "snapshots", "--snapshotter", "stargz", "ls"))
+                                .exit()
+                        == 0);
 
         long sent = images.sent();
         long wholes = images.wholes();
@@ -128,7 +140,7 @@ class StargzIT {
         return all;
     }
 
-    private String sum(String file) {
+    private static String sum(String file) {
         return Programs.run(List.of("sha256sum", images.bulk().resolve(file).toString()))
                 .ok()
                 .out()
@@ -191,9 +203,11 @@ class StargzIT {
     }
 
     @Test
-    void whatIsHereIsServedWhenTheRegistryIsGone() {
+    void whatIsHereIsServedWhenTheRegistryIsGone() throws IOException {
+        LazyImages own = LazyImages.make(folder);
+        open.add(own);
         Suite suite = up();
-        pull(suite, images.name("esgz"));
+        pull(suite, own.name("esgz"));
         suite.longshore(
                         "run",
                         "--detach",
@@ -201,13 +215,13 @@ class StargzIT {
                         "reader",
                         "--snapshotter",
                         "stargz",
-                        images.name("esgz"),
+                        own.name("esgz"),
                         "sleep",
                         "1000")
                 .ok();
         assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
                 .startsWith(sum("small-1"));
-        images.stopRegistry();
+        own.stopRegistry();
         // No registry is needed to begin again.
         suite.kill("longshore-snapshotter-stargz");
         suite.start();
@@ -216,16 +230,8 @@ class StargzIT {
                 .startsWith(sum("small-1"));
         Ran away = suite.exec("reader", "cat", "/bulk/small-20");
         assertThat(away.exit()).isNotZero();
-        assertThat(away.err() + away.out()).contains("I/O error");
+        assertThat(away.err() + away.out()).containsIgnoringCase("/output error");
         assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
                 .startsWith(sum("small-1"));
-    }
-
-    private static void dropCaches() {
-        try {
-            Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }
