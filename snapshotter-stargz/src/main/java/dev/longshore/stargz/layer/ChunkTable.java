@@ -13,7 +13,7 @@ final class ChunkTable {
     static final int ALIGNMENT = 4096;
 
     /** Compressed bytes of one stream, which is in memory as a whole. */
-    private static final long MAX_STREAM = 128L << 20;
+    static final long MAX_STREAM = 24L << 20;
 
     private final LayerIndex index;
     private final int[] inodes;

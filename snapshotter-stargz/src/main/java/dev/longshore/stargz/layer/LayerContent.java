@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
@@ -54,12 +55,16 @@ final class LayerContent implements FileData, AutoCloseable {
     private final Compression compression;
     private final Traffic traffic;
     private final ExecutorService fetchers;
+    private final Semaphore memory;
     private final Map<Integer, CompletableFuture<byte[]>> coming = new ConcurrentHashMap<>();
     private final LongAdder fetched = new LongAdder();
     private final RecentChunks unkept = new RecentChunks();
     private final AtomicBoolean diskWorks = new AtomicBoolean(true);
 
-    /** @param fetchers for requests; whoever reads waits for them */
+    /**
+     * @param fetchers for requests; whoever reads waits for them
+     * @param memory a permit for each MiB that all layers together may have in memory on its way to the disk
+     */
     LayerContent(
             LayerIndex index,
             ChunkTable table,
@@ -67,7 +72,8 @@ final class LayerContent implements FileData, AutoCloseable {
             RemoteBlob blob,
             Compression compression,
             Traffic traffic,
-            ExecutorService fetchers) {
+            ExecutorService fetchers,
+            Semaphore memory) {
         this.index = index;
         this.table = table;
         this.store = store;
@@ -75,6 +81,7 @@ final class LayerContent implements FileData, AutoCloseable {
         this.compression = compression;
         this.traffic = traffic;
         this.fetchers = fetchers;
+        this.memory = memory;
     }
 
     /** Compressed bytes that came from the registry since this process has the layer. */
@@ -320,15 +327,38 @@ final class LayerContent implements FileData, AutoCloseable {
         while (done[0] < claims.size()) {
             Claim claim = claims.get(done[0]);
             in.skipNBytes(claim.begin - position);
-            byte[] stream = in.readNBytes(Math.toIntExact(claim.end - claim.begin));
-            fetched.add(stream.length);
-            traffic.fetched(purpose, stream.length);
-            if (stream.length < claim.end - claim.begin) {
-                throw new IOException("%s ended in mid-stream".formatted(blob));
+            int permits = permits(claim);
+            acquire(permits);
+            try {
+                byte[] stream = in.readNBytes(Math.toIntExact(claim.end - claim.begin));
+                fetched.add(stream.length);
+                traffic.fetched(purpose, stream.length);
+                if (stream.length < claim.end - claim.begin) {
+                    throw new IOException("%s ended in mid-stream".formatted(blob));
+                }
+                keep(claim, stream);
+            } finally {
+                memory.release(permits);
             }
             position = claim.end;
-            keep(claim, stream);
             done[0]++;
+        }
+    }
+
+    /** For the stream and the largest of its chunks, which are decompressed one after another. */
+    private int permits(Claim claim) {
+        long bytes = claim.end
+                - claim.begin
+                + claim.chunks.stream().mapToInt(table::size).max().orElse(0);
+        return (int) (bytes >> 20) + 1;
+    }
+
+    private void acquire(int permits) throws IOException {
+        try {
+            memory.acquire(permits);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw (IOException) new InterruptedIOException("interrupted while fetching " + blob).initCause(e);
         }
     }
 

@@ -30,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +48,17 @@ public final class Layers implements AutoCloseable {
     /** Bytes of a layer's end that are fetched first: the footer, and the whole table of contents of a small layer. */
     private static final int TAIL = 64 << 10;
 
+    /**
+     * What a layer may ask of the memory of a program that serves many: half a million entries, chunks of 16 MiB (4 MiB is what
+     * converters make).
+     */
+    private static final IndexLimits INDEX_LIMITS = new IndexLimits(500_000, 64 << 20, 16L << 20);
+
+    private static final TocLimits TOC_LIMITS = new TocLimits(32L << 20, 512L << 20, 500_000, 128 << 10, 16L << 20);
+
+    /** MiB of streams and chunks in memory at a time. */
+    private static final int MEMORY = 64;
+
     /** Requests at a time for what somebody waits for. */
     private static final int FETCHERS = 8;
 
@@ -55,11 +67,12 @@ public final class Layers implements AutoCloseable {
     private final LayerSettings settings;
     private final ChunkCache cache;
     private final Traffic traffic;
-    private final TocReader tocs = new TocReader(TocLimits.DEFAULT);
+    private final TocReader tocs = new TocReader(TOC_LIMITS);
     private final Map<Digest, Layer> layers = new ConcurrentHashMap<>();
     private final Map<Digest, CompletableFuture<Resolved>> resolving = new ConcurrentHashMap<>();
     private final ExecutorService fetchers = Executors.newFixedThreadPool(
             FETCHERS, Thread.ofPlatform().daemon().name("fetch-", 0).factory());
+    private final Semaphore memory = new Semaphore(MEMORY);
     private final FetchAhead ahead;
 
     /** @param root folder for what is stored; made if it is not there */
@@ -174,8 +187,8 @@ public final class Layers implements AutoCloseable {
             ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache);
             RemoteBlob blob =
                     new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
-            LayerContent content =
-                    new LayerContent(index, table, store, blob, stored.format().compression(), traffic, fetchers);
+            LayerContent content = new LayerContent(
+                    index, table, store, blob, stored.format().compression(), traffic, fetchers, memory);
             Layer layer = new Layer(digest, stored, index, content, store);
             layers.put(digest, layer);
             ahead.add(layer, prefetch);
@@ -227,7 +240,7 @@ public final class Layers implements AutoCloseable {
         if (footer.get().format() == LayerFormat.EXTERNAL_TOC) {
             return new Ordinary("the layer's table of contents is in an image of its own, which is not supported");
         }
-        IndexBuilder builder = new IndexBuilder(footer.get().payloadEnd(), IndexLimits.DEFAULT);
+        IndexBuilder builder = new IndexBuilder(footer.get().payloadEnd(), INDEX_LIMITS);
         Toc toc = tocs.read(blob, footer.get(), source.toc(), builder::add);
         context.deadline().check("reading the table of contents of layer " + digest);
         Files.createDirectories(layout.layer(digest));
