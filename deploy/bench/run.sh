@@ -4,7 +4,7 @@
 # is not started by that), and leaves nothing else behind.
 #
 #   --rounds N      rounds of `ctr run` and of daemon starts (15); imports and pulls take a third of it, memory two
-#   --only LIST     some of: run,parallel,import,pull,snapshots,memory,start (all)
+#   --only LIST     some of: run,parallel,import,pull,processors,snapshots,memory,start (all)
 #   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
 #   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
 #
@@ -18,7 +18,7 @@ top=$(cd -P "$here/../.." && pwd)
 . "$top/deploy/prepare.sh"
 
 rounds=15
-only=run,parallel,import,pull,snapshots,memory,start
+only=run,parallel,import,pull,processors,snapshots,memory,start
 output=$top/docs/performance.md
 home=
 while [ $# -gt 0 ]; do
@@ -35,7 +35,7 @@ case $rounds in '' | *[!0-9]*) die "--rounds wants a number, not \"$rounds\"" ;;
 wants() { case ,$only, in *",$1,"*) ;; *) return 1 ;; esac }
 
 need_debian_root
-install_packages containerd runc busybox-static gzip zstd docker-registry skopeo
+install_packages containerd runc busybox-static gzip zstd docker-registry skopeo openssl
 if [ -z "$home" ]; then
   home=$top/deploy/target/longshore
   if [ ! -x "$home/bin/longshored" ]; then
@@ -293,6 +293,82 @@ restart() { # SIDE: from the start of its program to the first answer
   answers "$1"
 }
 
+# Stream processors without a daemon, by turns with the programs that do the same: a layer that says nothing, for the start, and the image's
+# biggest one. Each runs in the cgroup of its side.
+processors() {
+  local dir=$work/processors big round side from to from_cpu to_cpu name
+  mkdir -p "$dir/keys" "$dir/layout/blobs/sha256"
+  tar -C "$dir" -xf "$work/big/zstd.tar"
+  big=$(ls -S "$dir/blobs/sha256" | head -n 1)
+  mv "$dir/blobs/sha256/$big" "$dir/big.zstd"
+  zstd -q -dc "$dir/big.zstd" | gzip -n -1 >"$dir/big.gzip"
+  : | tar -cf "$dir/small.tar" -T -
+  zstd -q "$dir/small.tar" -o "$dir/small.zstd"
+  gzip -n <"$dir/small.tar" >"$dir/small.gzip"
+  openssl genrsa -out "$dir/keys/key.pem" 2048 2>/dev/null
+  openssl rsa -in "$dir/keys/key.pem" -pubout -out "$dir/public.pem" 2>/dev/null
+  for name in small big; do encrypted_layer "$dir" $name; done
+  layer_bytes=$(wc -c <"$dir/big.zstd")
+  encrypted_bytes=$(wc -c <"$dir/big.encrypted")
+  for name in small big; do
+    for kind in zstd gzip ctd; do
+      for ((round = 0; round <= (rounds + 1) / 2; round++)); do
+        for side in c l; do
+          cpu $side from_cpu
+          now from
+          as $side process $side $kind "$dir" $name >/dev/null 2>"$work/process.log" || { cat "$work/process.log" >&2; die "$kind, $name: a processor failed"; }
+          now to
+          cpu $side to_cpu
+          # The first of each is not counted.
+          [ $round = 0 ] || { note "process-$kind-$name-$side" $((to - from)); note "process-$kind-$name-cpu-$side" $((to_cpu - from_cpu)); }
+        done
+      done
+      echo "$kind, $name layer: other program $(spread "process-$kind-$name-c"), Longshore $(spread "process-$kind-$name-l")" >&2
+    done
+  done
+  rm -rf "$dir"
+}
+process() { # SIDE KIND DIR NAME, in a process of its own
+  case $1-$2 in
+    c-zstd) exec zstd -q -dcf <"$3/$4.zstd" ;;
+    l-zstd) exec "$home/bin/longshore-stream-zstd" <"$3/$4.zstd" ;;
+    c-gzip) exec gzip -dcf <"$3/$4.gzip" ;;
+    l-gzip) exec "$home/bin/longshore-stream-gzip" <"$3/$4.gzip" ;;
+    c-ctd) rm -rf "$3/out" && exec skopeo copy -q --decryption-key "$3/keys/key.pem" "oci:$3/$4-layout:1" "dir:$3/out" ;;
+    l-ctd) exec "$home/bin/ctd-decoder" --decryption-keys-path "$3/keys" <"$3/$4.encrypted" 3<"$3/$4.payload" ;;
+  esac
+}
+# Makes NAME-layout, which skopeo has encrypted, with NAME.gzip as its only layer; NAME.encrypted, that layer; NAME.payload, what a daemon
+# gives a decoder on descriptor 3: an Any (two fields of protobuf) with JSON.
+encrypted_layer() { # DIR NAME
+  local plain=$1/$2-plain layer config manifest descriptor type=io.containerd.ocicrypt.v1.Payload length
+  mkdir -p "$plain/blobs/sha256"
+  layer=$(put "$plain" "application/vnd.oci.image.layer.v1.tar+gzip" <"$1/$2.gzip")
+  config=$(printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$(gzip -dc "$1/$2.gzip" | sha256sum | cut -d' ' -f1)" \
+    | put "$plain" application/vnd.oci.image.config.v1+json)
+  manifest=$(printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' "$config" "$layer" \
+    | put "$plain" application/vnd.oci.image.manifest.v1+json)
+  printf '{"schemaVersion":2,"manifests":[%s,"annotations":{"org.opencontainers.image.ref.name":"1"}}]}' "${manifest%\}}" >"$plain/index.json"
+  printf '{"imageLayoutVersion":"1.0.0"}' >"$plain/oci-layout"
+  skopeo copy -q --encryption-key "jwe:$1/public.pem" "oci:$plain:1" "oci:$1/$2-layout:1"
+  manifest=$(grep -o 'sha256:[0-9a-f]*' "$1/$2-layout/index.json" | head -n 1)
+  descriptor=$(sed 's/.*"layers":\[\(.*\)\].*/\1/' "$1/$2-layout/blobs/sha256/${manifest#sha256:}")
+  layer=${descriptor#*\"digest\":\"sha256:}
+  cp "$1/$2-layout/blobs/sha256/${layer%%\"*}" "$1/$2.encrypted"
+  printf '{"DecryptConfig":{"Parameters":{}},"Descriptor":%s}' "$descriptor" >"$1/payload"
+  length=$(wc -c <"$1/payload")
+  { printf '\x0a'; byte ${#type}; printf '%s\x12' $type; byte $((length % 128 + 128)); byte $((length / 128)); cat "$1/payload"; } >"$1/$2.payload"
+}
+byte() { printf "\\x$(printf %x "$1")"; }
+# Puts standard input among the blobs of a layout, and prints its descriptor.
+put() { # LAYOUT MEDIATYPE
+  local digest
+  cat >"$1/new"
+  digest=$(sha256sum <"$1/new" | cut -d' ' -f1)
+  printf '{"mediaType":"%s","digest":"sha256:%s","size":%s}' "$2" "$digest" "$(wc -c <"$1/new")"
+  mv "$1/new" "$1/blobs/sha256/$digest"
+}
+
 # Snapshots over sockets; the third side, d, is the snapshotter without the daemon. It is a second process of the same program on a root of
 # its own, since the daemon takes what it has not made for garbage.
 snapshot_seconds=75
@@ -377,7 +453,7 @@ if wants parallel; then
   for ((n = 0; n < 5; n++)); do run_four c && run_four l; done
   turns parallel "$rounds" none run_four
 fi
-if wants import || wants pull; then
+if wants import || wants pull || wants processors; then
   say "Making the image to import and to pull"
   "$here/big-image.sh" "$work/big" docker.io/library/big:1
   read -r image_about <"$work/big/about"
@@ -411,7 +487,12 @@ if wants pull; then
   wait "$registry_pid" || true
   registry_pid=
 fi
-rm -rf "$work/big" "$work/registry"
+rm -rf "$work/registry"
+if wants processors; then
+  say "Stream processors"
+  processors
+fi
+rm -rf "$work/big"
 if wants snapshots; then
   say "Snapshots: Prepare, Mounts, Commit, Remove"
   snapshots
@@ -569,6 +650,29 @@ pull_tables() {
     echo "| while it pulls, $compression | $(most "peak-$compression-c") | $cells | $verdict |"
   done
 }
+processor_table() {
+  local kind name bytes verdict what ratio
+  echo
+  echo "| stream processors | other program, ms: min / median / max | Longshore: min / median / max | throughput, ratio | CPU: other / Longshore | target |"
+  echo "| --- | --- | --- | --- | --- | --- |"
+  for name in small big; do
+    for kind in zstd gzip ctd; do
+      case $kind in
+        zstd) what='`longshore-stream-zstd`, `zstd -dcf`' ;;
+        gzip) what='`longshore-stream-gzip`, `gzip -dcf`' ;;
+        ctd) what='`ctd-decoder`, `skopeo copy --decryption-key`' ;;
+      esac
+      verdict=- ratio=-
+      if [ $name = big ]; then
+        ratio=$(ratio "process-$kind-big-c" "process-$kind-big-l")
+        [ $kind = gzip ] || judge_least "throughput of $what" "$ratio" 0.8
+      fi
+      echo "| $what, $([ $name = big ] && echo 'big layer' || echo 'empty layer: the start') | $(cell "process-$kind-$name-c") | $(cell "process-$kind-$name-l") | $ratio | $(milliseconds "process-$kind-$name-cpu-c") / $(milliseconds "process-$kind-$name-cpu-l") | $verdict |"
+    done
+  done
+  echo
+  echo "The big layer has $((layer_bytes / 1000000)) MB with zstd; with gzip, and encrypted, $((encrypted_bytes / 1000000)) MB."
+}
 # The greatest of a list of KiB, in MiB.
 most() { # LIST
   # shellcheck disable=SC2086
@@ -596,6 +700,7 @@ END
     echo "| start of the whole suite, \`longshore-suite up\`, ms | - | $(cell suite-l) | - | - | - | - |"
   fi
   if wants pull; then pull_tables; fi
+  if wants processors; then processor_table; fi
   if wants snapshots; then snapshot_tables; fi
   if wants memory; then
     echo
@@ -614,7 +719,7 @@ END
       echo "| with $count running |$cells $pss ($alone) | $verdict |"
     done
   fi
-  if wants import || wants pull; then
+  if wants import || wants pull || wants processors; then
     echo
     echo "The image: $image_about."
   fi

@@ -314,12 +314,49 @@ class TransferIT {
         assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(name("busybox"));
     }
 
-    private void ctr(String program, String verb, List<String> flags) {
+    @Test
+    void ctrUsesAMirrorWithTlsAndAPassword() throws IOException {
+        mirrorWithTlsAndAPassword(
+                "ctr", Interop.version("ctr").startsWith("2.") ? List.of("--local") : List.of());
+    }
+
+    @Test
+    void ctr2UsesAMirrorWithTlsAndAPasswordThroughTheDaemon() throws IOException {
+        mirrorWithTlsAndAPassword(Interop.ctr2(), List.of());
+    }
+
+    private void mirrorWithTlsAndAPassword(String ctr, List<String> flags) throws IOException {
+        startRegistry(true, Access.password(folder, USER, PASSWORD));
+        Path hosts = Files.createDirectories(folder.resolve("hosts/registry.invalid"));
+        Files.writeString(
+                hosts.resolve("hosts.toml"),
+                "[host.\"%s\"]\n  capabilities = [\"pull\", \"resolve\", \"push\"]\n  ca = \"%s\"\n"
+                        .formatted(registry.url(), registry.certificate()));
+        String image = "registry.invalid/busybox:1";
+        suite.importBusybox(image);
+        List<String> all = new ArrayList<>(flags);
+        all.addAll(List.of("--hosts-dir", folder.resolve("hosts").toString()));
+        assertThat(images(ctr, "push", all, image).exit()).as("without a password").isNotZero();
+        all.addAll(List.of("--user", USER + ":" + PASSWORD));
+        images(ctr, "push", all, image).ok();
+        remove(image);
+        images(ctr, "pull", all, image).ok();
+        assertThat(suite.ctr("images", "check", "-q").ok().lines()).contains(image);
+        assertThat(Files.readString(suite.root().resolve("log/longshored.log"))).doesNotContain(PASSWORD);
+    }
+
+    private Ran images(String program, String verb, List<String> flags, String image) {
         List<String> command = new ArrayList<>(
-                List.of(program, "--address", suite.address().toString(), "images", verb, "--plain-http"));
+                List.of(program, "--address", suite.address().toString(), "images", verb));
         command.addAll(flags);
-        command.add(name("busybox"));
-        Programs.run(command).ok();
+        command.add(image);
+        return Programs.run(command);
+    }
+
+    private void ctr(String program, String verb, List<String> flags) {
+        List<String> all = new ArrayList<>(flags);
+        all.add("--plain-http");
+        images(program, verb, all, name("busybox")).ok();
     }
 
     @Test
