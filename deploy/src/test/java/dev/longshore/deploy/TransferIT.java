@@ -316,8 +316,7 @@ class TransferIT {
 
     @Test
     void ctrUsesAMirrorWithTlsAndAPassword() throws IOException {
-        mirrorWithTlsAndAPassword(
-                "ctr", Interop.version("ctr").startsWith("2.") ? List.of("--local") : List.of());
+        mirrorWithTlsAndAPassword("ctr", Interop.version("ctr").startsWith("2.") ? List.of("--local") : List.of());
     }
 
     @Test
@@ -336,7 +335,9 @@ class TransferIT {
         suite.importBusybox(image);
         List<String> all = new ArrayList<>(flags);
         all.addAll(List.of("--hosts-dir", folder.resolve("hosts").toString()));
-        assertThat(images(ctr, "push", all, image).exit()).as("without a password").isNotZero();
+        assertThat(images(ctr, "push", all, image).exit())
+                .as("without a password")
+                .isNotZero();
         all.addAll(List.of("--user", USER + ":" + PASSWORD));
         images(ctr, "push", all, image).ok();
         remove(image);
@@ -346,8 +347,8 @@ class TransferIT {
     }
 
     private Ran images(String program, String verb, List<String> flags, String image) {
-        List<String> command = new ArrayList<>(
-                List.of(program, "--address", suite.address().toString(), "images", verb));
+        List<String> command =
+                new ArrayList<>(List.of(program, "--address", suite.address().toString(), "images", verb));
         command.addAll(flags);
         command.add(image);
         return Programs.run(command);
