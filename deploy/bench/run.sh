@@ -316,7 +316,7 @@ processors() {
         for side in c l; do
           cpu $side from_cpu
           now from
-          as $side process $side $kind "$dir" $name >/dev/null 2>"$work/process.log" || { cat "$work/process.log" >&2; die "$kind, $name: a processor failed"; }
+          (echo $BASHPID >"$group/$side/cgroup.procs" && process $side $kind "$dir" $name) >/dev/null 2>"$work/process.log" || { cat "$work/process.log" >&2; die "$kind, $name: a processor failed"; }
           now to
           cpu $side to_cpu
           # The first of each is not counted.
