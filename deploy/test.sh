@@ -9,10 +9,10 @@ need_debian_root
 say "Looking for what is needed"
 need_jdk
 # containerd and Docker are there for their programs; their services are not started. Debian 13 has Docker's client in a package of its
-# own, and not every release has runsc and criu.
-find_known_packages docker-cli runsc criu
+# own, and not every release has runsc, criu and ctr-remote (in stargz-snapshotter).
+find_known_packages docker-cli runsc criu stargz-snapshotter
 # shellcheck disable=SC2086
-install_packages runc gcc libc6-dev busybox-static containerd docker.io crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl attr util-linux bsdutils procps iproute2 curl xz-utils $known
+install_packages runc gcc libc6-dev busybox-static containerd docker.io crun skopeo umoci zstd sqlite3 docker-registry apache2-utils openssl gpg gpg-agent python3 erofs-utils attr util-linux bsdutils procps iproute2 curl xz-utils $known
 # No test is skipped for one of these: what was to install it is broken then.
 export LONGSHORE_REQUIRED_PROGRAMS="runc busybox ctr containerd crun script docker dockerd"
 need_maven
