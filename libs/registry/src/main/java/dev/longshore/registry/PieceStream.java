@@ -65,7 +65,8 @@ final class PieceStream extends InputStream {
                 throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
             }
             position = 0;
-            // Not before the last one has gone: no more than the agreed number is in memory.
+            // Not before the last one has been read: the piece that is given out is the only one in memory besides
+            // those that come.
             if (asked < end) {
                 ask();
             }

@@ -172,7 +172,7 @@ public final class Registry implements AutoCloseable {
      * How a big blob is fetched over several connections.
      *
      * @param size bytes of a piece
-     * @param atOnce pieces, all of which are in memory
+     * @param atOnce pieces on their way; these, and the one that is being read, are in memory
      */
     public record Pieces(int size, int atOnce) {}
 
