@@ -24,6 +24,7 @@ import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Netty's side of unix sockets: its native epoll where that loads, else the JDK's own. One thread moves the bytes of all
@@ -38,6 +39,15 @@ final class EventLoops {
     static EventLoopGroup open(String name) {
         IoHandlerFactory handler = NATIVE ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
         return new MultiThreadIoEventLoopGroup(1, new DefaultThreadFactory(name, true), handler);
+    }
+
+    /**
+     * Ends a loop of clients, without waiting for it. gRPC closes its channels on threads of its own, which go on to hand
+     * tasks to the loop for a moment after {@code shutdown} has returned: they find it there until it has been quiet for a
+     * while, two seconds at most.
+     */
+    static void close(EventLoopGroup eventLoop) {
+        var _ = eventLoop.shutdownGracefully(200, 2_000, TimeUnit.MILLISECONDS);
     }
 
     static Class<? extends Channel> channelType() {

@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -76,7 +75,7 @@ public final class RemoteChannels implements AutoCloseable {
         lock.lock();
         try {
             if (eventLoop != null) {
-                var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+                EventLoops.close(eventLoop);
             }
         } finally {
             lock.unlock();

@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 
 /** Makes gRPC channels to unix sockets; all of them share one event loop. Channels are closed by who opened them. */
 public final class UnixChannels implements AutoCloseable {
@@ -36,7 +35,7 @@ public final class UnixChannels implements AutoCloseable {
 
     @Override
     public void close() {
-        var _ = eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        EventLoops.close(eventLoop);
         calls.shutdownNow();
     }
 }
