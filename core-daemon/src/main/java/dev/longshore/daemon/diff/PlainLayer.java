@@ -13,6 +13,7 @@ final class PlainLayer extends FilterInputStream {
     private final Runnable afterwards;
 
     /**
+     * @param stream closed with this
      * @param runs in the order in which the layer goes through them; closed with this
      * @param afterwards run when this is closed
      */
@@ -45,12 +46,17 @@ final class PlainLayer extends FilterInputStream {
     }
 
     @Override
-    public void close() {
+    public void close() throws IOException {
+        // The last first: each reads from the one before. What decompresses is behind them all, and has memory outside
+        // of the heap.
         try {
-            // The last first: each reads from the one before.
-            runs.reversed().forEach(ProcessorRun::close);
+            super.close();
         } finally {
-            afterwards.run();
+            try {
+                runs.reversed().forEach(ProcessorRun::close);
+            } finally {
+                afterwards.run();
+            }
         }
     }
 }

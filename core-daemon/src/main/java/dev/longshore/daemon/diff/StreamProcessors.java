@@ -71,7 +71,7 @@ public final class StreamProcessors {
     /**
      * Opens a layer as a plain tar.
      *
-     * @param blob its bytes; not closed
+     * @param blob its bytes; closed with what is returned
      * @throws UnimplementedException if there is no way from its media type to a tar
      * @throws FailedPreconditionException if a program cannot be run
      */

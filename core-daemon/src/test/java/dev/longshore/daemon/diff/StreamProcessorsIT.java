@@ -33,6 +33,7 @@ import dev.longshore.sdk.tar.EntryType;
 import dev.longshore.sdk.tar.TarEntry;
 import dev.longshore.sdk.typeurl.TypedValue;
 import dev.longshore.testkit.LayerArchive;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -104,6 +105,21 @@ final class StreamProcessorsIT {
         shell("first", "a", "b", "tr a-z n-za-m");
         shell("second", "b", MediaTypes.OCI_LAYER_GZIP, "tr a-z n-za-m");
         assertThat(apply(gzip(TAR), "a").digest()).isEqualTo(Digest.sha256(TAR));
+    }
+
+    /** What decompresses zstd has megabytes outside of the heap, which nothing but its closing gives back. */
+    @Test
+    void whatDecompressesALayerIsClosedWithIt() throws IOException {
+        byte[] blob = LayerArchive.compress(Compression.ZSTD, TAR);
+        PlainLayer plain = registered()
+                .open(
+                        new ByteArrayInputStream(blob),
+                        new Descriptor(MediaTypes.OCI_LAYER_ZSTD, Digest.sha256(blob), blob.length),
+                        Map.of(),
+                        context.deadline());
+        assertThat(plain.readNBytes(100)).hasSize(100);
+        plain.close();
+        assertThatThrownBy(plain::read).isInstanceOf(IOException.class).hasMessageContaining("closed");
     }
 
     @Test
