@@ -58,9 +58,8 @@ class DockerRecoveryIT {
 
     /** Has a container end that waits for the file {@code /end}. */
     private static void end(long pid) throws IOException {
-        ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
         Files.createFile(Path.of("/proc", Long.toString(pid), "root/end"));
-        await().atMost(Programs.PATIENCE).until(() -> !process.isAlive());
+        Programs.awaitEnd(pid);
     }
 
     @Test

@@ -159,7 +159,7 @@ record Interop(
         }
         shimProcesses().forEach(shim -> {
             shim.destroy();
-            shim.onExit().join();
+            Programs.awaitEnd(shim.pid());
         });
     }
 

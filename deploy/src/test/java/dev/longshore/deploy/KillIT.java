@@ -67,7 +67,7 @@ class KillIT {
     private static void kill(long pid) {
         ProcessHandle process = ProcessHandle.of(pid).orElseThrow();
         process.destroyForcibly();
-        await().atMost(Programs.PATIENCE).until(() -> !process.isAlive());
+        Programs.awaitEnd(pid);
     }
 
     @Test

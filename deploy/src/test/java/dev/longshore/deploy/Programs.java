@@ -1,6 +1,7 @@
 package dev.longshore.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -107,6 +108,22 @@ final class Programs {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while running " + command, e);
         }
+    }
+
+    /**
+     * Waits until a process has ended that need not be our child. One that init did not take note of yet has ended as well, which
+     * {@link ProcessHandle#isAlive} does not know.
+     */
+    static void awaitEnd(long pid) {
+        Path stat = Path.of("/proc", Long.toString(pid), "stat");
+        await().atMost(PATIENCE).until(() -> {
+            try {
+                String line = Files.readString(stat);
+                return "ZX".indexOf(line.charAt(line.lastIndexOf(')') + 2)) >= 0;
+            } catch (IOException e) {
+                return true; // there is no such process
+            }
+        });
     }
 
     private static String text(Path file) throws IOException {

@@ -123,7 +123,7 @@ final class Suite implements AutoCloseable {
     void kill(String program) {
         ProcessHandle process = ProcessHandle.of(pid(program)).orElseThrow();
         process.destroyForcibly();
-        await().atMost(Programs.PATIENCE).until(() -> !process.isAlive());
+        Programs.awaitEnd(process.pid());
     }
 
     private Ran suite(String... arguments) {
