@@ -223,6 +223,37 @@ class TransferIT {
         });
     }
 
+    /** Bytes that are unpacked of the big image's layer. */
+    private long unpacked() {
+        Ran found = Programs.run(List.of(
+                "find",
+                suite.root().resolve("lib").toString(),
+                "-path",
+                "*/snapshots/*/fs/*",
+                "-size",
+                "+1M",
+                "-printf",
+                "%s\\n"));
+        return found.lines().stream().mapToLong(Long::parseLong).sum();
+    }
+
+    @Test
+    void aLayerIsUnpackedWhileItComes() throws Exception {
+        Process pull = startPull(slowBigImage());
+        awaitAQuarter(pull);
+        await().atMost(Programs.PATIENCE).pollInterval(Duration.ofMillis(20)).until(() -> {
+            long there = unpacked(); // before it is asked whether the layer is still coming
+            return ingested() > 0 && there > BIG / 8;
+        });
+        assertThat(pull.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(pull.exitValue())
+                .as(Files.readString(folder.resolve("pull.log")))
+                .isZero();
+        assertThat(Files.readString(folder.resolve("pull.log")).lines().map(line -> line.replaceAll("^.*: |,.*$", "")))
+                .containsSubsequence("complete", "extracted");
+        assertThat(unpacked()).isGreaterThanOrEqualTo(BIG);
+    }
+
     private void pullTheRest(String image) {
         assertThat(ingested()).isGreaterThan(BIG / 4);
         longshore("pull", image).ok();

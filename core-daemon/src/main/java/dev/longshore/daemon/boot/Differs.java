@@ -44,6 +44,14 @@ final class Differs {
         return inOrder(BuiltIn::applier, pluginAppliers);
     }
 
+    /** Whether the first of {@link #appliers} is the daemon's own. */
+    boolean beginWithBuiltIn() {
+        List<Applier> all = appliers();
+        return builtIn.isPresent()
+                && !all.isEmpty()
+                && all.getFirst().equals(builtIn.get().applier());
+    }
+
     List<Comparer> comparers() {
         return inOrder(BuiltIn::comparer, pluginComparers);
     }

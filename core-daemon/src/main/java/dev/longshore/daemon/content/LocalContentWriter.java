@@ -1,5 +1,6 @@
 package dev.longshore.daemon.content;
 
+import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentWriter;
 import dev.longshore.sdk.content.IngestStatus;
 import dev.longshore.sdk.content.WriterRequest;
@@ -129,6 +130,15 @@ final class LocalContentWriter implements ContentWriter {
         if (closed) {
             throw new FailedPreconditionException(
                     "the writer of ingest \"%s\" is closed: open it again".formatted(request.ref()));
+        }
+    }
+
+    @Override
+    public Optional<ContentReader> written() {
+        try {
+            return Optional.of(new FileReader(FileChannel.open(ContentLayout.data(ingest), StandardOpenOption.READ)));
+        } catch (IOException e) {
+            throw new UncheckedIOException("reading ingest " + request.ref(), e);
         }
     }
 

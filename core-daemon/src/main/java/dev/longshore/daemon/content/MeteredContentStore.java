@@ -12,19 +12,24 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /**
  * A content store that tells how far a blob has been read: so it is known how far a layer is unpacked, also by a differ in another process,
- * which reads it through the daemon and says nothing until it is done. Safe for use by many threads.
+ * which reads it through the daemon and says nothing until it is done. What
+ * this daemon unpacks while it still comes is read here, too, and nowhere else. Safe for use by many threads.
  */
 public final class MeteredContentStore implements ContentStore {
 
     private final ContentStore store;
     private final Map<Digest, List<LongConsumer>> watched = new ConcurrentHashMap<>();
+    private final Set<Loan> loans = ConcurrentHashMap.newKeySet();
 
     public MeteredContentStore(ContentStore store) {
         this.store = store;
@@ -39,6 +44,22 @@ public final class MeteredContentStore implements ContentStore {
     public Watch watch(Digest digest, LongConsumer position) {
         watched.merge(digest, List.of(position), MeteredContentStore::plus);
         return () -> watched.computeIfPresent(digest, (_, all) -> minus(all, position));
+    }
+
+    /**
+     * Has calls with {@code context}, that very one, read {@code digest} by {@code reader} though it is no blob yet, once.
+     *
+     * @return ends it
+     */
+    public Watch lend(CallContext context, Digest digest, ContentReader reader) {
+        Loan loan = new Loan(context, digest, reader);
+        loans.add(loan);
+        return () -> {
+            loans.remove(loan);
+            if (loan.lent.compareAndSet(false, true)) {
+                reader.close();
+            }
+        };
     }
 
     /** Ends when it is closed. */
@@ -61,8 +82,34 @@ public final class MeteredContentStore implements ContentStore {
 
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
-        ContentReader reader = store.reader(context, digest);
+        ContentReader reader = lent(context, digest).orElseGet(() -> store.reader(context, digest));
         return watched.containsKey(digest) ? new MeteredReader(reader, digest) : reader;
+    }
+
+    @SuppressWarnings(
+            "ReferenceEquality") // another call may have an equal context, and must not read what is unverified
+    private Optional<ContentReader> lent(CallContext context, Digest digest) {
+        for (Loan loan : loans) {
+            if (loan.context == context && loan.digest.equals(digest) && loan.lent.compareAndSet(false, true)) {
+                return Optional.of(loan.reader);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Compared by what it is, not by what it has: a context is like no other. */
+    private static final class Loan {
+
+        private final CallContext context;
+        private final Digest digest;
+        private final ContentReader reader;
+        private final AtomicBoolean lent = new AtomicBoolean();
+
+        Loan(CallContext context, Digest digest, ContentReader reader) {
+            this.context = context;
+            this.digest = digest;
+            this.reader = reader;
+        }
     }
 
     private final class MeteredReader implements ContentReader {

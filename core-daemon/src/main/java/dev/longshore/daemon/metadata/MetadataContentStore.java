@@ -486,6 +486,11 @@ public final class MetadataContentStore implements ContentStore {
             return committed.or(() -> shared.map(ContentInfo::digest)).orElseGet(() -> opened().digest());
         }
 
+        @Override
+        public Optional<ContentReader> written() {
+            return writer.flatMap(ContentWriter::written);
+        }
+
         /** What follows a blob that is there already makes another one of it. */
         @Override
         public void write(ByteBuffer data) {

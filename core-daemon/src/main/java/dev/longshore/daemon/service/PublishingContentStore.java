@@ -102,6 +102,11 @@ public final class PublishingContentStore implements ContentStore {
         }
 
         @Override
+        public Optional<ContentReader> written() {
+            return writer.written();
+        }
+
+        @Override
         public void write(ByteBuffer data) {
             writer.write(data);
         }

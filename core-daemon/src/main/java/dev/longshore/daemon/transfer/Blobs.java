@@ -61,6 +61,13 @@ final class Blobs {
     /** What is told while a blob is stored. */
     interface Watcher {
 
+        /**
+         * Nothing but appending follows.
+         *
+         * @param written reads what is written, if the store can give that; goes over to who is told
+         */
+        void begins(Optional<ContentReader> written);
+
         /** @param count less than 0 when bytes have to come again */
         void advance(long count);
 
@@ -184,6 +191,7 @@ final class Blobs {
             writer.truncate(0);
             offset = 0;
         }
+        watcher.begins(writer.written());
         watcher.advance(offset);
         if (offset == descriptor.size() && offset > 0) {
             return;

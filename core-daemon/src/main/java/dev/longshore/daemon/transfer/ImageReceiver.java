@@ -3,11 +3,14 @@ package dev.longshore.daemon.transfer;
 import dev.longshore.daemon.transfer.Blobs.Source;
 import dev.longshore.daemon.transfer.Blobs.Watcher;
 import dev.longshore.daemon.transfer.ImageTree.Leaf;
+import dev.longshore.daemon.transfer.LayerUnpacker.Fetch;
 import dev.longshore.daemon.transfer.LayerUnpacker.Layer;
 import dev.longshore.daemon.transfer.LayerUnpacker.Target;
 import dev.longshore.daemon.transfer.ProgressTracker.Job;
+import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.CanceledException;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.oci.Platform;
@@ -27,7 +30,7 @@ import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 
 /**
- * Takes an image in: what describes it first, then its layers, several at a time, which are unpacked while others still come. A blob is
+ * Takes an image in: what describes it first, then its layers, several at a time, which are unpacked while they still come. A blob is
  * verified while it is written, its uncompressed form while it is unpacked.
  */
 final class ImageReceiver {
@@ -78,16 +81,18 @@ final class ImageReceiver {
         try {
             List<Leaf> leaves = new ImageTree(context, blobs, wanted)
                     .<Exception>walk(
-                            root, (descriptor, parent) -> store(descriptor, parent, List.of(), origin, Map.of()));
+                            root,
+                            (descriptor, parent) ->
+                                    store(descriptor, parent, List.of(), origin, Map.of(), Optional.empty()));
             List<Future<?>> unpacking = new ArrayList<>();
-            Map<Digest, Future<?>> fetching = new ConcurrentHashMap<>();
+            Map<Digest, Fetch> fetching = new ConcurrentHashMap<>();
             for (Leaf leaf : leaves) {
                 if (leaf.wanted()) {
                     fetch(leaf, origin, downloads, workers, fetching, unpacking);
                 }
             }
-            for (Future<?> fetched : fetching.values()) {
-                fetched.get();
+            for (Fetch fetch : fetching.values()) {
+                fetch.done().get();
             }
             for (Future<?> unpacked : unpacking) {
                 unpacked.get(); // after what it has fetched besides
@@ -110,7 +115,7 @@ final class ImageReceiver {
             Origin origin,
             Semaphore downloads,
             ExecutorService workers,
-            Map<Digest, Future<?>> fetching,
+            Map<Digest, Fetch> fetching,
             List<Future<?>> unpacking) {
         List<Target> targets = wanted.unpacks().stream()
                 .filter(unpack -> matches(unpack.platform(), leaf.platform()))
@@ -121,15 +126,18 @@ final class ImageReceiver {
         boolean later = !targets.isEmpty()
                 && origin.name().isPresent()
                 && targets.stream().allMatch(Target::annotated);
-        List<Supplier<Future<?>>> layers = new ArrayList<>();
+        List<Supplier<Fetch>> layers = new ArrayList<>();
         for (Descriptor layer : leaf.manifest().layers()) {
             progress.add(layer, Optional.of(leaf.descriptor()));
-            Callable<Digest> fetch = () -> fetch(leaf, layer, origin, downloads);
-            Supplier<Future<?>> fetched = () -> fetching.computeIfAbsent(layer.digest(), _ -> workers.submit(fetch));
+            Supplier<Fetch> fetch = () -> fetching.computeIfAbsent(layer.digest(), _ -> {
+                Arrival arrival = new Arrival(layer.size());
+                Callable<Digest> work = () -> fetch(leaf, layer, origin, downloads, arrival);
+                return new Fetch(workers.submit(work), arrival);
+            });
             if (!later) {
-                var _ = fetched.get();
+                var _ = fetch.get();
             }
-            layers.add(fetched);
+            layers.add(fetch);
         }
         for (Target target : targets) {
             unpacking.add(workers.submit(() -> {
@@ -139,18 +147,28 @@ final class ImageReceiver {
         }
     }
 
-    private Digest fetch(Leaf leaf, Descriptor layer, Origin origin, Semaphore downloads)
+    private Digest fetch(Leaf leaf, Descriptor layer, Origin origin, Semaphore downloads, Arrival arrival)
             throws IOException, InterruptedException {
-        downloads.acquire();
+        Optional<RuntimeException> failure = Optional.of(new CanceledException("the fetch was given up"));
         try {
-            store(
-                    layer,
-                    Optional.of(leaf.descriptor()),
-                    leaf.urls().getOrDefault(layer.digest().toString(), List.of()),
-                    origin,
-                    origin.labels());
+            downloads.acquire();
+            try {
+                store(
+                        layer,
+                        Optional.of(leaf.descriptor()),
+                        leaf.urls().getOrDefault(layer.digest().toString(), List.of()),
+                        origin,
+                        origin.labels(),
+                        Optional.of(arrival));
+            } finally {
+                downloads.release();
+            }
+            failure = Optional.empty();
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            failure = Optional.of(Failures.of(e));
+            throw e;
         } finally {
-            downloads.release();
+            arrival.ended(failure);
         }
         return layer.digest();
     }
@@ -159,8 +177,7 @@ final class ImageReceiver {
         return offered.os().isEmpty() || Platforms.rank(asked.os().isEmpty() ? Platforms.host() : asked, offered) >= 0;
     }
 
-    private void unpack(
-            Leaf leaf, List<Supplier<Future<?>>> fetched, Target target, Origin origin, ExecutorService workers)
+    private void unpack(Leaf leaf, List<Supplier<Fetch>> fetches, Target target, Origin origin, ExecutorService workers)
             throws InterruptedException {
         Manifests.Manifest manifest = leaf.manifest();
         Manifests.Config image = Manifests.config(
@@ -173,7 +190,7 @@ final class ImageReceiver {
             layers.add(new Layer(
                     layer,
                     image.diffIds().get(i),
-                    fetched.get(i),
+                    fetches.get(i),
                     progress.add(layer, Optional.of(leaf.descriptor()))));
         }
         Optional<LayerLabels> labels = origin.name()
@@ -181,8 +198,7 @@ final class ImageReceiver {
                 .map(name -> new LayerLabels(name, leaf.descriptor().digest(), manifest.layers()));
         unpacks.acquire();
         try {
-            new LayerUnpacker(context, blobs, stores.meter(), target, labels, stores.appliers())
-                    .unpack(manifest, layers, workers);
+            new LayerUnpacker(context, blobs, stores, target, labels).unpack(manifest, layers, workers);
         } finally {
             unpacks.release();
         }
@@ -193,13 +209,20 @@ final class ImageReceiver {
             Optional<Descriptor> parent,
             List<URI> urls,
             Origin origin,
-            Map<String, String> labels)
+            Map<String, String> labels,
+            Optional<Arrival> arrival)
             throws IOException, InterruptedException {
         Job job = progress.add(descriptor, parent);
         blobs.store(context, descriptor, labels, origin.source(descriptor, urls), new Watcher() {
             @Override
+            public void begins(Optional<ContentReader> written) {
+                written.ifPresent(reader -> arrival.ifPresentOrElse(layer -> layer.begins(reader), reader::close));
+            }
+
+            @Override
             public void advance(long count) {
                 job.advance(count);
+                arrival.ifPresent(layer -> layer.advance(count));
             }
 
             @Override

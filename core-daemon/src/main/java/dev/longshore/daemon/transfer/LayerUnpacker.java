@@ -1,7 +1,7 @@
 package dev.longshore.daemon.transfer;
 
-import dev.longshore.daemon.content.MeteredContentStore;
 import dev.longshore.daemon.transfer.ProgressTracker.Job;
+import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.diff.Applier;
 import dev.longshore.sdk.digest.Digest;
@@ -43,10 +43,9 @@ final class LayerUnpacker {
 
     private final CallContext context;
     private final Blobs blobs;
-    private final MeteredContentStore meter;
+    private final TransferStores stores;
     private final Target target;
     private final Optional<LayerLabels> labels;
-    private final Supplier<List<Applier>> appliers;
 
     /**
      * Where snapshots are made.
@@ -56,27 +55,28 @@ final class LayerUnpacker {
      */
     record Target(String name, Snapshotter snapshotter, boolean rebase, boolean annotated) {}
 
-    /** @param fetched begins to fetch the layer, unless that has begun, and says when it is there */
-    record Layer(Descriptor descriptor, Digest diffId, Supplier<Future<?>> fetched, Job job) {}
+    /**
+     * A layer's fetch.
+     *
+     * @param done when it is there, verified
+     * @param arrival the layer until then
+     */
+    record Fetch(Future<?> done, Arrival arrival) {}
+
+    /** @param fetch begins to fetch the layer, unless that has begun */
+    record Layer(Descriptor descriptor, Digest diffId, Supplier<Fetch> fetch, Job job) {}
 
     /**
-     * @param meter of what the appliers read from
+     * @param stores with appliers that are tried in order, the next only if one does not have the media type at all
      * @param labels for a snapshotter that is told where layers are to be had
-     * @param appliers tried in order, the next only if one does not have the media type at all
      */
     LayerUnpacker(
-            CallContext context,
-            Blobs blobs,
-            MeteredContentStore meter,
-            Target target,
-            Optional<LayerLabels> labels,
-            Supplier<List<Applier>> appliers) {
+            CallContext context, Blobs blobs, TransferStores stores, Target target, Optional<LayerLabels> labels) {
         this.context = context;
         this.blobs = blobs;
-        this.meter = meter;
+        this.stores = stores;
         this.target = target;
         this.labels = labels;
-        this.appliers = appliers;
     }
 
     /**
@@ -182,7 +182,7 @@ final class LayerUnpacker {
     private Optional<String> apply(Layer layer, String parent, String name, Map<String, String> more)
             throws InterruptedException {
         if (labels.isEmpty()) {
-            await(layer);
+            layer.fetch().get().arrival().await();
         }
         String key = "extract-%s %s".formatted(UUID.randomUUID(), name);
         Map<String, String> all = labels(layer, name);
@@ -198,12 +198,10 @@ final class LayerUnpacker {
             throw e;
         }
         try {
+            Optional<Digest> early = applyAsItComes(layer, mounts);
             await(layer);
             layer.job().extracting();
-            Digest applied;
-            try (var _ = meter.watch(layer.descriptor().digest(), layer.job()::extracted)) {
-                applied = apply(layer.descriptor(), mounts);
-            }
+            Digest applied = early.isPresent() ? early.get() : applyWhole(layer, mounts);
             if (!applied.equals(layer.diffId())) {
                 throw new DataLossException(
                         "layer %s unpacks to %s, and its image says %s: the image is damaged or forged"
@@ -227,21 +225,56 @@ final class LayerUnpacker {
         return all;
     }
 
+    /** Until the layer is there; what was made of it before is not to count otherwise. */
     private static void await(Layer layer) throws InterruptedException {
         try {
-            layer.fetched().get().get();
+            layer.fetch().get().done().get();
         } catch (ExecutionException e) {
             throw Failures.of(e);
         }
     }
 
-    private Digest apply(Descriptor layer, List<Mount> mounts) {
+    /** @return empty if the layer is to be applied when all of it is there */
+    private Optional<Digest> applyAsItComes(Layer layer, List<Mount> mounts) throws InterruptedException {
+        Arrival arrival = layer.fetch().get().arrival();
+        arrival.await();
+        if (!stores.appliedHere().getAsBoolean()) {
+            return Optional.empty();
+        }
+        Optional<ContentReader> coming = arrival.take();
+        if (coming.isEmpty()) {
+            return Optional.empty();
+        }
+        Digest digest = layer.descriptor().digest();
+        Applier applier = stores.appliers().get().getFirst();
+        try (var _ = stores.meter().lend(context, digest, coming.get());
+                var _ = stores.meter().watch(digest, position -> {
+                    if (arrival.hasEnded()) {
+                        layer.job().extracting();
+                    }
+                    layer.job().extracted(position);
+                })) {
+            return Optional.of(applier.apply(context, layer.descriptor(), mounts, Map.of(), false)
+                    .digest());
+        } catch (UnimplementedException e) {
+            return Optional.empty();
+        } catch (RuntimeException e) {
+            // Bytes that make no sense are not what was asked for, if the fetch says so in the end.
+            await(layer);
+            throw e;
+        }
+    }
+
+    private Digest applyWhole(Layer layer, List<Mount> mounts) {
         UnimplementedException last = new UnimplementedException("there is no differ");
-        for (Applier applier : appliers.get()) {
-            try {
-                return applier.apply(context, layer, mounts, Map.of(), false).digest();
-            } catch (UnimplementedException e) {
-                last = e;
+        try (var _ = stores.meter().watch(layer.descriptor().digest(), layer.job()::extracted)) {
+            for (Applier applier : stores.appliers().get()) {
+                try {
+                    return applier.apply(context, layer.descriptor(), mounts, Map.of(), false)
+                            .digest();
+                } catch (UnimplementedException e) {
+                    last = e;
+                }
             }
         }
         throw last;

@@ -87,8 +87,11 @@ final class ProgressTracker implements AutoCloseable {
             become("already exists", descriptor.size());
         }
 
+        /** From its first byte on, unless that has begun. */
         void extracting() {
-            become(EXTRACTING, 0);
+            if (!state.equals(EXTRACTING)) {
+                become(EXTRACTING, 0);
+            }
         }
 
         /** @param position bytes of the blob that have been read for it */

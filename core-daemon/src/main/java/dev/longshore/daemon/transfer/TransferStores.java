@@ -9,6 +9,7 @@ import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -17,6 +18,7 @@ import java.util.function.Supplier;
  *
  * @param meter of what appliers read from, in this process or through it
  * @param appliers asked for with each layer
+ * @param appliedHere whether the first of the appliers reads a layer from {@code meter} itself, with the context that it is given
  * @param unpackTargets snapshotters by their names
  * @param leases what is made meanwhile is kept by one
  */
@@ -25,6 +27,7 @@ public record TransferStores(
         MeteredContentStore meter,
         Images images,
         Supplier<List<Applier>> appliers,
+        BooleanSupplier appliedHere,
         Function<String, UnpackTarget> unpackTargets,
         Leases leases) {
 

@@ -80,6 +80,7 @@ class ArchiveImportTest {
                         new MeteredContentStore(content),
                         images,
                         List::of,
+                        () -> false,
                         name -> {
                             throw new NotFoundException("snapshotter " + name);
                         },

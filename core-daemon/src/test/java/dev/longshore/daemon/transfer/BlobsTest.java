@@ -8,6 +8,7 @@ import dev.longshore.daemon.content.LocalContentStore;
 import dev.longshore.daemon.metadata.MetadataStore;
 import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.transfer.Blobs.Watcher;
+import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
@@ -20,12 +21,14 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -76,6 +79,12 @@ class BlobsTest {
         private final AtomicLong moved = new AtomicLong();
         private final AtomicInteger complete = new AtomicInteger();
         private final AtomicInteger existed = new AtomicInteger();
+        private volatile Optional<ContentReader> written = Optional.empty();
+
+        @Override
+        public void begins(Optional<ContentReader> reader) {
+            written = reader;
+        }
 
         @Override
         public void advance(long count) {
@@ -220,5 +229,38 @@ class BlobsTest {
             other.get();
         }
         assertThat(second.existed).hasValue(1);
+    }
+
+    @Test
+    void whatIsWrittenCanBeReadWhileTheRestComesAndAfterwards() throws Exception {
+        Seen seen = new Seen();
+        AtomicLong early = new AtomicLong();
+        blobs.store(
+                context,
+                layer,
+                Map.of(),
+                offset -> new SequenceInputStream(new ByteArrayInputStream(bytes, 0, SIZE / 2), new InputStream() {
+                    private final InputStream rest = new ByteArrayInputStream(bytes, SIZE / 2, SIZE / 2);
+
+                    @Override
+                    public int read() throws IOException {
+                        return rest.read();
+                    }
+
+                    @Override
+                    public int read(byte[] buffer, int offset, int length) throws IOException {
+                        early.compareAndSet(0, seen.written.orElseThrow().size());
+                        return rest.read(buffer, offset, length);
+                    }
+                }),
+                seen);
+        assertThat(early.get()).isPositive().isLessThan(SIZE);
+        try (ContentReader written = seen.written.orElseThrow()) {
+            ByteBuffer all = ByteBuffer.allocate(SIZE);
+            while (all.hasRemaining() && written.read(all, all.position()) > 0) {
+                // as far as it goes
+            }
+            assertThat(all.array()).isEqualTo(bytes);
+        }
     }
 }

@@ -23,6 +23,15 @@ public interface ContentWriter extends AutoCloseable {
      */
     Digest digest();
 
+    /**
+     * Reads what was written and what will be, unverified, also when the writer has made a blob of it and is closed.
+     *
+     * @return to be closed by the caller; its size grows with what is written. Empty if the store cannot give it
+     */
+    default Optional<ContentReader> written() {
+        return Optional.empty();
+    }
+
     /** Appends what remains in {@code data}. */
     void write(ByteBuffer data);
 
