@@ -15,7 +15,8 @@ import org.xml.sax.SAXException;
 
 /**
  * Sums up what Surefire and Failsafe left in the modules' target folders: {@code java TestReport.java CHECKOUT}. Lists every skipped
- * test with its reason and every failed one with its message; exits with 1 if there is no test at all or a failed one.
+ * test with its reason, every failed one with its message, and every one that failed and passed when it was run again; exits with 1 if
+ * there is no test at all or a failed one.
  */
 public final class TestReport {
 
@@ -23,6 +24,7 @@ public final class TestReport {
     private double seconds;
     private final List<String> skipped = new ArrayList<>();
     private final List<String> failed = new ArrayList<>();
+    private final List<String> flaky = new ArrayList<>();
 
     private TestReport() {}
 
@@ -64,6 +66,8 @@ public final class TestReport {
             reason(test, "skipped").ifPresent(reason -> skipped.add(name + ": " + reason));
             reason(test, "failure").ifPresent(reason -> failed.add(name + ": " + reason));
             reason(test, "error").ifPresent(reason -> failed.add(name + ": " + reason));
+            reason(test, "flakyFailure").ifPresent(reason -> flaky.add(name + ": " + reason));
+            reason(test, "flakyError").ifPresent(reason -> flaky.add(name + ": " + reason));
         }
     }
 
@@ -81,8 +85,11 @@ public final class TestReport {
     }
 
     private void print(PrintStream out) {
-        out.printf("%d tests, %d failed, %d skipped, %.0f s in tests%n", tests, failed.size(), skipped.size(), seconds);
+        out.printf(
+                "%d tests, %d failed, %d flaky, %d skipped, %.0f s in tests%n",
+                tests, failed.size(), flaky.size(), skipped.size(), seconds);
         skipped.forEach(test -> out.println("  skipped  " + test));
+        flaky.forEach(test -> out.println("  flaky    " + test));
         failed.forEach(test -> out.println("  FAILED   " + test));
         out.flush();
     }
