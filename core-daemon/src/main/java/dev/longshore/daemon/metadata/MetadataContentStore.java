@@ -6,6 +6,7 @@ import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.content.ContentWriter;
 import dev.longshore.sdk.content.IngestStatus;
+import dev.longshore.sdk.content.StoreLabels;
 import dev.longshore.sdk.content.WriterRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
@@ -26,6 +27,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -525,14 +527,15 @@ public final class MetadataContentStore implements ContentStore {
                 Digest digest = wanted.filter(named -> shared.isEmpty()).orElseGet(this::digest);
                 holds.hold(digest, context.deadline());
                 try {
-                    long written = status().offset();
                     if (shared.isPresent()) {
                         checkShared(size, wanted);
-                        backend.info(context, digest); // still there, and now held
                     } else {
-                        commitAtBackend(size, wanted, digest);
+                        commitAtBackend(size, wanted, digest, StoreLabels.of(labels));
                     }
-                    record(digest, written, labels);
+                    ContentInfo stored = backend.info(context, digest); // there, and held
+                    Map<String, String> all = new HashMap<>(labels);
+                    all.putAll(StoreLabels.of(stored.labels()));
+                    record(digest, stored.size(), all);
                     committed = Optional.of(digest);
                 } finally {
                     holds.release(digest);
@@ -554,11 +557,13 @@ public final class MetadataContentStore implements ContentStore {
             }
         }
 
-        private void commitAtBackend(long size, Optional<Digest> expected, Digest digest) {
+        private void commitAtBackend(long size, Optional<Digest> expected, Digest digest, Map<String, String> labels) {
             try {
-                opened().commit(size, expected, Map.of());
+                opened().commit(size, expected, labels);
             } catch (AlreadyExistsException e) {
-                backend.info(context, digest); // of another namespace, or garbage that is held now
+                log.atDebug()
+                        .addKeyValue("digest", digest)
+                        .log("content is of another namespace, or garbage that is held now");
             }
         }
 

@@ -14,7 +14,7 @@ import java.util.Optional;
  */
 public interface ContentWriter extends AutoCloseable {
 
-    /** The ingest as it stands. */
+    /** The ingest as it stands; after a commit, what became of it. */
     IngestStatus status();
 
     /**
@@ -47,6 +47,7 @@ public interface ContentWriter extends AutoCloseable {
      *
      * @param size bytes that must have been written; 0 for no check
      * @param expected the digest that they must have, of any algorithm; empty for no check
+     * @param labels of the blob, where the store keeps them; see also {@link StoreLabels}
      * @throws FailedPreconditionException if size or digest differ, or the writer is closed
      * @throws AlreadyExistsException if the blob exists; the ingest is gone then
      */

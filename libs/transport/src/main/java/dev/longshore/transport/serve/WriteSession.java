@@ -74,9 +74,8 @@ final class WriteSession implements StreamObserver<WriteContentRequest> {
             case COMMIT -> {
                 Map<String, String> labels = Labels.check(request.getLabelsMap());
                 write(open, request);
-                IngestStatus status = open.status();
                 open.commit(total, expected, labels);
-                yield response(request, status, open.digest()); // which may be of another algorithm than before
+                yield response(request, open.status(), open.digest()); // which may be another than before
             }
             case UNRECOGNIZED ->
                 throw new InvalidArgumentException("unknown write action %d".formatted(request.getActionValue()));
