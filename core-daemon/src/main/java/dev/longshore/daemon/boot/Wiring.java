@@ -157,6 +157,7 @@ final class Wiring implements AutoCloseable {
         Transfers transfers = new Transfers(
                 new TransferStores(
                         new PublishingContentStore(content, events),
+                        plugins.contentStoreName().orElse("content"),
                         content,
                         new PublishingImages(metadata.images(), events),
                         differs::appliers,

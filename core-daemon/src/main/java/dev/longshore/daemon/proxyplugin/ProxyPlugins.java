@@ -214,6 +214,11 @@ public final class ProxyPlugins implements AutoCloseable {
                 .findFirst();
     }
 
+    /** Its name in the configuration; empty if there is none. */
+    public Optional<String> contentStoreName() {
+        return of(ProxyPluginConfig.Type.CONTENT).stream().findFirst();
+    }
+
     /** The applier of that name. */
     public Optional<Applier> applier(String name) {
         return differ(name).map(Function.identity());

@@ -14,6 +14,7 @@ import dev.longshore.api.types.transfer.OCIRegistry;
 import dev.longshore.api.types.transfer.RegistryResolver;
 import dev.longshore.daemon.service.TransferStreams.ProgressStream;
 import dev.longshore.daemon.transfer.ExportedImage;
+import dev.longshore.daemon.transfer.IpfsImage;
 import dev.longshore.daemon.transfer.Progress;
 import dev.longshore.daemon.transfer.RegistryImage;
 import dev.longshore.daemon.transfer.StoredImage;
@@ -107,9 +108,9 @@ public final class TransferService extends TransferGrpc.TransferImplBase {
             String from = Types.typed(source).typeName();
             String to = Types.typed(destination).typeName();
             if (from.equals(REGISTRY) && to.equals(STORE)) {
-                transfers.pull(context, registry(source), store(destination), progress);
+                pull(parse(source, OCIRegistry.parser()), store(destination), progress);
             } else if (from.equals(STORE) && to.equals(REGISTRY)) {
-                transfers.push(context, store(source), registry(destination), progress);
+                transfers.push(context, store(source), registry(parse(destination, OCIRegistry.parser())), progress);
             } else if (from.equals(IMPORT) && to.equals(STORE)) {
                 ImageImportStream stream = parse(source, ImageImportStream.parser());
                 transfers.importArchive(
@@ -134,8 +135,16 @@ public final class TransferService extends TransferGrpc.TransferImplBase {
             }
         }
 
-        private RegistryImage registry(Any any) {
-            OCIRegistry registry = parse(any, OCIRegistry.parser());
+        /** Clients know no other source than registries, so a name tells what is none. */
+        private void pull(OCIRegistry from, StoredImage wanted, Consumer<Progress> progress) {
+            if (IpfsImage.isReference(from.getReference())) {
+                transfers.pull(context, IpfsImage.parse(from.getReference()), wanted, progress);
+            } else {
+                transfers.pull(context, registry(from), wanted, progress);
+            }
+        }
+
+        private RegistryImage registry(OCIRegistry registry) {
             RegistryResolver resolver = registry.getResolver();
             if (resolver.getHttpDebug() != HTTPDebug.DISABLED) {
                 throw new UnimplementedException("requests to registries are not traced: leave http_debug out");

@@ -1,9 +1,11 @@
 package dev.longshore.daemon.transfer;
 
+import dev.longshore.ipfs.Cid;
 import dev.longshore.sdk.content.ContentInfo;
 import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.content.ContentWriter;
+import dev.longshore.sdk.content.StoreLabels;
 import dev.longshore.sdk.content.WriterRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
@@ -18,9 +20,11 @@ import dev.longshore.sdk.oci.Descriptor;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -39,6 +43,7 @@ final class Blobs {
     private static final Duration POLL = Duration.ofMillis(100);
 
     private final ContentStore content;
+    private final String contentName;
     private final ReentrantLock lock = new ReentrantLock();
 
     /** Signaled whenever a blob is stored, or is not. */
@@ -46,8 +51,10 @@ final class Blobs {
 
     private long stores;
 
-    Blobs(ContentStore content) {
+    /** @param contentName of the store that {@code content} keeps its blobs in, for a person */
+    Blobs(ContentStore content, String contentName) {
         this.content = content;
+        this.contentName = contentName;
     }
 
     /** Where the bytes of a blob come from. */
@@ -114,6 +121,69 @@ final class Blobs {
             throw e;
         } finally {
             tellOthers();
+        }
+    }
+
+    /**
+     * Has the store fetch a blob by itself, and reads it to its end, so that all of it is here and is what its digest says.
+     *
+     * @param descriptor of a size of 0 if that is not known
+     * @param cid of the blob in IPFS
+     * @throws FailedPreconditionException if it is a store that cannot
+     * @throws DataLossException if other bytes come than the descriptor says; nothing of them is kept
+     */
+    void take(CallContext context, Descriptor descriptor, Map<String, String> labels, Cid cid, Watcher watcher)
+            throws InterruptedException {
+        String ref = ProgressTracker.name(descriptor);
+        try (ContentWriter writer = open(context, ref, descriptor)) {
+            if (writer.status().offset() > 0) {
+                writer.truncate(0); // of an attempt to have it from elsewhere
+            }
+            Map<String, String> all = new HashMap<>(labels);
+            all.put(StoreLabels.IPFS_CID, cid.toString());
+            writer.commit(descriptor.size(), Optional.of(descriptor.digest()), all);
+        } catch (AlreadyExistsException e) {
+            watcher.exists();
+            return;
+        } catch (FailedPreconditionException e) {
+            drop(context, ref, e);
+            throw new FailedPreconditionException(
+                    ("content store %s cannot fetch ipfs://%s: %s; one that can is longshore-content-ipfs, configured as"
+                                    + " [proxy_plugins.ipfs] with type = \"content\"")
+                            .formatted(contentName, cid, e.getMessage()),
+                    e);
+        } catch (RuntimeException e) {
+            dropEmpty(context, ref, e);
+            throw e;
+        } finally {
+            tellOthers();
+        }
+        check(context, descriptor, cid, watcher);
+        watcher.complete();
+    }
+
+    private void check(CallContext context, Descriptor descriptor, Cid cid, Watcher watcher)
+            throws InterruptedException {
+        MessageDigest digester = descriptor.digest().digester();
+        ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
+        try (ContentReader reader = content.reader(context, descriptor.digest())) {
+            for (long at = 0; at < reader.size(); at += buffer.limit()) {
+                if (reader.read(buffer.clear(), at) <= 0) {
+                    throw new DataLossException(
+                            "%s ends after %d of %d bytes".formatted(descriptor.digest(), at, reader.size()));
+                }
+                digester.update(buffer.flip());
+                watcher.advance(buffer.limit());
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
+            }
+        }
+        Digest came = Digest.of(descriptor.digest().algorithm(), digester);
+        if (!came.equals(descriptor.digest())) {
+            content.delete(context, descriptor.digest());
+            throw new DataLossException("%s is not what ipfs://%s is, whose digest is %s: the image was made wrong"
+                    .formatted(descriptor.digest(), cid, came));
         }
     }
 
@@ -191,13 +261,15 @@ final class Blobs {
             writer.truncate(0);
             offset = 0;
         }
-        watcher.begins(writer.written());
-        watcher.advance(offset);
         if (offset == descriptor.size() && offset > 0) {
+            watcher.begins(writer.written());
+            watcher.advance(offset);
             return;
         }
         byte[] buffer = new byte[BUFFER];
         try (InputStream in = source.open(offset)) {
+            watcher.begins(writer.written());
+            watcher.advance(offset);
             long left = descriptor.size() - offset;
             for (int count = in.readNBytes(buffer, 0, buffer.length);
                     count > 0;

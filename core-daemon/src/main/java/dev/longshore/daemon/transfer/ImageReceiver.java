@@ -7,15 +7,19 @@ import dev.longshore.daemon.transfer.LayerUnpacker.Fetch;
 import dev.longshore.daemon.transfer.LayerUnpacker.Layer;
 import dev.longshore.daemon.transfer.LayerUnpacker.Target;
 import dev.longshore.daemon.transfer.ProgressTracker.Job;
+import dev.longshore.ipfs.Cid;
 import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.CanceledException;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.json.Json;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.oci.Platform;
 import java.io.IOException;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -46,8 +50,8 @@ final class ImageReceiver {
     /** Where blobs come from. */
     interface Origin {
 
-        /** @param urls where it may be had from besides */
-        Source source(Descriptor descriptor, List<URI> urls);
+        /** Empty if every blob is to be had from where its descriptor says only. */
+        Optional<Source> source(Descriptor descriptor);
 
         /** Labels that say where a blob is from. */
         Map<String, String> labels();
@@ -74,6 +78,13 @@ final class ImageReceiver {
         this.progress = progress;
     }
 
+    /** What the document says that {@code image} names. */
+    Descriptor root(IpfsImage image) throws InterruptedException {
+        Descriptor document = image.document();
+        blobs.take(context, document, Map.of(), image.cid(), watcher(progress.add(document, Optional.empty()), Optional.empty()));
+        return Manifests.descriptor(Json.object(blobs.document(context, document), "the document at " + image));
+    }
+
     /** Stores and unpacks what of {@code root} is wanted. */
     void receive(Descriptor root, Origin origin) throws IOException, InterruptedException {
         Semaphore downloads = new Semaphore(config.maxConcurrentDownloads());
@@ -82,8 +93,7 @@ final class ImageReceiver {
             List<Leaf> leaves = new ImageTree(context, blobs, wanted)
                     .<Exception>walk(
                             root,
-                            (descriptor, parent) ->
-                                    store(descriptor, parent, List.of(), origin, Map.of(), Optional.empty()));
+                            (descriptor, parent) -> store(descriptor, parent, origin, Map.of(), Optional.empty()));
             List<Future<?>> unpacking = new ArrayList<>();
             Map<Digest, Fetch> fetching = new ConcurrentHashMap<>();
             for (Leaf leaf : leaves) {
@@ -153,13 +163,7 @@ final class ImageReceiver {
         try {
             downloads.acquire();
             try {
-                store(
-                        layer,
-                        Optional.of(leaf.descriptor()),
-                        leaf.urls().getOrDefault(layer.digest().toString(), List.of()),
-                        origin,
-                        origin.labels(),
-                        Optional.of(arrival));
+                store(layer, Optional.of(leaf.descriptor()), origin, origin.labels(), Optional.of(arrival));
             } finally {
                 downloads.release();
             }
@@ -207,13 +211,46 @@ final class ImageReceiver {
     private void store(
             Descriptor descriptor,
             Optional<Descriptor> parent,
-            List<URI> urls,
             Origin origin,
             Map<String, String> labels,
             Optional<Arrival> arrival)
             throws IOException, InterruptedException {
-        Job job = progress.add(descriptor, parent);
-        blobs.store(context, descriptor, labels, origin.source(descriptor, urls), new Watcher() {
+        Watcher watcher = watcher(progress.add(descriptor, parent), arrival);
+        Optional<Cid> ipfs = IpfsImage.cid(descriptor);
+        Optional<Source> source = origin.source(descriptor);
+        if (source.isEmpty()) {
+            Cid cid = ipfs.orElseThrow(() -> new InvalidArgumentException(
+                    "%s has no url that begins with ipfs://, so nobody knows where to have it from"
+                            .formatted(descriptor.digest())));
+            blobs.take(context, descriptor, labels, cid, watcher);
+            return;
+        }
+        try {
+            blobs.store(context, descriptor, labels, source.get(), watcher);
+        } catch (NotFoundException e) {
+            if (ipfs.isEmpty()) {
+                throw e;
+            }
+            takeInstead(descriptor, labels, ipfs.get(), watcher, e);
+        }
+    }
+
+    /** From IPFS what a registry does not have. */
+    private void takeInstead(
+            Descriptor descriptor, Map<String, String> labels, Cid cid, Watcher watcher, NotFoundException missing)
+            throws InterruptedException {
+        try {
+            blobs.take(context, descriptor, labels, cid, watcher);
+        } catch (ContainerdException e) {
+            throw new NotFoundException(
+                    "%s, and from ipfs://%s it cannot be had either: %s"
+                            .formatted(missing.getMessage(), cid, e.getMessage()),
+                    missing);
+        }
+    }
+
+    private static Watcher watcher(Job job, Optional<Arrival> arrival) {
+        return new Watcher() {
             @Override
             public void begins(Optional<ContentReader> written) {
                 written.ifPresent(reader -> arrival.ifPresentOrElse(layer -> layer.begins(reader), reader::close));
@@ -234,6 +271,6 @@ final class ImageReceiver {
             public void exists() {
                 job.exists();
             }
-        });
+        };
     }
 }

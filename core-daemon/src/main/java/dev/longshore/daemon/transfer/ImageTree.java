@@ -7,11 +7,9 @@ import dev.longshore.sdk.json.Json;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.Manifests;
 import dev.longshore.sdk.oci.Platform;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,15 +41,9 @@ final class ImageTree {
     /**
      * An image for one platform.
      *
-     * @param urls where layers may be had from besides the registry, by digest
      * @param wanted whether its layers are, and not just what describes it
      */
-    record Leaf(
-            Descriptor descriptor,
-            Manifests.Manifest manifest,
-            Platform platform,
-            Map<String, List<URI>> urls,
-            boolean wanted) {}
+    record Leaf(Descriptor descriptor, Manifests.Manifest manifest, Platform platform, boolean wanted) {}
 
     ImageTree(CallContext context, Blobs blobs, StoredImage wanted) {
         this.context = context;
@@ -106,12 +98,11 @@ final class ImageTree {
             blobs.label(context, descriptor.digest(), Manifests.references(taken));
         } else if (Manifests.isManifest(type)) {
             fetch.fetch(descriptor, parent);
-            byte[] bytes = blobs.document(context, descriptor);
-            Manifests.Manifest manifest = Manifests.manifest(bytes, what);
+            Manifests.Manifest manifest = Manifests.manifest(blobs.document(context, descriptor), what);
             fetch.fetch(manifest.config(), Optional.of(descriptor));
             Platform runsOn = platform.os().isEmpty() ? Platforms.of(configuration(manifest)) : platform;
             blobs.label(context, descriptor.digest(), Manifests.references(manifest));
-            leaves.add(new Leaf(descriptor, manifest, runsOn, urls(bytes, what), rank(runsOn) >= 0));
+            leaves.add(new Leaf(descriptor, manifest, runsOn, rank(runsOn) >= 0));
         } else {
             throw new InvalidArgumentException(
                     "%s has the media type \"%s\", which is not an image's".formatted(what, type));
@@ -161,21 +152,5 @@ final class ImageTree {
             }
         }
         return -1;
-    }
-
-    private static Map<String, List<URI>> urls(byte[] manifest, String what) {
-        Map<String, List<URI>> urls = new LinkedHashMap<>();
-        for (Map<String, Object> layer : Json.objects(Json.object(manifest, what), "layers")) {
-            List<URI> places = new ArrayList<>();
-            for (String url : Json.strings(layer, "urls")) {
-                try {
-                    places.add(URI.create(url));
-                } catch (IllegalArgumentException e) {
-                    throw new InvalidArgumentException("%s: a layer's url is none: \"%.80s\"".formatted(what, url), e);
-                }
-            }
-            urls.put(Json.string(layer, "digest"), places);
-        }
-        return urls;
     }
 }

@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 /**
  * What of the daemon transfers use.
  *
+ * @param contentName of the store that keeps the blobs, for a person
  * @param meter of what appliers read from, in this process or through it
  * @param appliers asked for with each layer
  * @param appliedHere whether the first of the appliers reads a layer from {@code meter} itself, with the context that it is given
@@ -24,6 +25,7 @@ import java.util.function.Supplier;
  */
 public record TransferStores(
         ContentStore content,
+        String contentName,
         MeteredContentStore meter,
         Images images,
         Supplier<List<Applier>> appliers,

@@ -45,7 +45,7 @@ public final class Transfers {
     public Transfers(TransferStores stores, TransferConfig config) {
         this.stores = stores;
         this.config = config;
-        this.blobs = new Blobs(stores.content());
+        this.blobs = new Blobs(stores.content(), stores.contentName());
         this.unpacks = new Semaphore(config.maxConcurrentUnpacks());
     }
 
@@ -98,9 +98,10 @@ public final class Transfers {
     private ImageReceiver.Origin origin(Registry registry, CallContext context, Reference reference) {
         return new ImageReceiver.Origin() {
             @Override
-            public Source source(Descriptor descriptor, List<URI> urls) {
+            public Optional<Source> source(Descriptor descriptor) {
+                List<URI> urls = uris(descriptor);
                 int piece = config.layerFetchBuffer();
-                return offset -> piece == 0
+                return Optional.of(offset -> piece == 0
                         ? registry.fetch(context, reference, descriptor, urls, offset)
                         : registry.fetchInPieces(
                                 context,
@@ -108,7 +109,7 @@ public final class Transfers {
                                 descriptor,
                                 urls,
                                 offset,
-                                new Registry.Pieces(piece, config.maxConcurrentDownloads()));
+                                new Registry.Pieces(piece, config.maxConcurrentDownloads())));
             }
 
             @Override
@@ -122,6 +123,66 @@ public final class Transfers {
             }
         };
     }
+
+    private static List<URI> uris(Descriptor descriptor) {
+        List<URI> uris = new ArrayList<>();
+        for (String url : descriptor.urls()) {
+            try {
+                uris.add(URI.create(url));
+            } catch (IllegalArgumentException e) {
+                throw new InvalidArgumentException(
+                        "a url of %s is none: \"%.80s\"".formatted(descriptor.digest(), url), e);
+            }
+        }
+        return uris;
+    }
+
+    /**
+     * From IPFS to the store, unpacked as {@code wanted} says. The store itself fetches the blobs.
+     *
+     * @throws FailedPreconditionException if it is a store that cannot
+     */
+    public void pull(CallContext context, IpfsImage from, StoredImage wanted, Consumer<Progress> sink) {
+        leased(context, leased -> {
+            sink.accept(Progress.line("Resolving from " + from));
+            try (ProgressTracker progress = new ProgressTracker(sink, from.toString(), "downloading")) {
+                ImageReceiver receiver = new ImageReceiver(leased, stores, blobs, config, unpacks, wanted, progress);
+                Descriptor root = receiver.root(from);
+                sink.accept(Progress.line("Pulling from " + from));
+                sink.accept(Progress.image("fetching image content", from.toString(), root));
+                receiver.receive(root, IPFS);
+                // Kept with the image, so that whoever has that CID may have it from here.
+                blobs.label(
+                        leased,
+                        root.digest(),
+                        Map.of(
+                                "containerd.io/gc.ref.content.ipfs",
+                                from.document().digest().toString()));
+                for (String name : new ImageNames(wanted).store(leased, stores.images(), root)) {
+                    sink.accept(Progress.image("saved", name, root));
+                }
+            }
+            sink.accept(Progress.line("Completed pull from " + from));
+        });
+    }
+
+    /** Descriptors say where blobs are. */
+    private static final ImageReceiver.Origin IPFS = new ImageReceiver.Origin() {
+        @Override
+        public Optional<Source> source(Descriptor descriptor) {
+            return Optional.empty();
+        }
+
+        @Override
+        public Map<String, String> labels() {
+            return Map.of();
+        }
+
+        @Override
+        public Optional<String> name() {
+            return Optional.empty();
+        }
+    };
 
     /** From the store to a registry: blobs first, then what refers to them. */
     public void push(CallContext context, StoredImage from, RegistryImage to, Consumer<Progress> sink) {
@@ -236,11 +297,11 @@ public final class Transfers {
     /** All that an archive has is in the store when its images are looked at. */
     private static final ImageReceiver.Origin ARCHIVE = new ImageReceiver.Origin() {
         @Override
-        public Source source(Descriptor descriptor, List<URI> urls) {
-            return _ -> {
+        public Optional<Source> source(Descriptor descriptor) {
+            return Optional.of(_ -> {
                 throw new InvalidArgumentException(
                         "the archive lacks %s, which its image consists of".formatted(descriptor.digest()));
-            };
+            });
         }
 
         @Override

@@ -77,6 +77,7 @@ class ArchiveImportTest {
         transfers = new Transfers(
                 new TransferStores(
                         content,
+                        "content",
                         new MeteredContentStore(content),
                         images,
                         List::of,

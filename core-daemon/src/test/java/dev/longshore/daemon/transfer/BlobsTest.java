@@ -63,7 +63,7 @@ class BlobsTest {
         metadata = MetadataStore.open(Files.createDirectories(folder.resolve("metadata")), clock, _ -> {});
         content = metadata.content(
                 new LocalContentStore(Files.createDirectories(folder.resolve("content")), clock), SharingPolicy.SHARED);
-        blobs = new Blobs(content);
+        blobs = new Blobs(content, "content");
         new Random(7).nextBytes(bytes);
         layer = new Descriptor(MediaTypes.OCI_LAYER, Digest.sha256(bytes), SIZE);
     }

@@ -107,7 +107,11 @@ public final class Manifests {
         Map<String, Object> stated = Json.object(object, "annotations");
         stated.forEach((key, _) -> annotations.put(key, Json.string(stated, key)));
         return new Descriptor(
-                Json.string(object, "mediaType"), Digest.parse(Json.string(object, "digest")), size, annotations);
+                Json.string(object, "mediaType"),
+                Digest.parse(Json.string(object, "digest")),
+                size,
+                annotations,
+                Json.strings(object, "urls"));
     }
 
     public static Config config(byte[] bytes, String what) {
