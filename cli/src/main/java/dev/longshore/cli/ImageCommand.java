@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
 /** {@code longshore image}. */
 @Command(
         name = "image",
-        description = "Imports, lists, unpacks, converts, optimizes, encrypts, decrypts and removes images.",
+        description =
+                "Imports, lists, unpacks, converts, optimizes, encrypts, decrypts, gives to IPFS and removes images.",
         mixinStandardHelpOptions = true,
         subcommands = {
             ImageCommand.Import.class,
@@ -38,6 +39,7 @@ import picocli.CommandLine.Spec;
             ImageOptimizeCommand.class,
             ImageEncryptCommand.class,
             ImageDecryptCommand.class,
+            ImagePushIpfsCommand.class,
             ImageCommand.Lazy.class,
             ImageCommand.Remove.class
         })

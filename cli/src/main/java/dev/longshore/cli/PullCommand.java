@@ -2,6 +2,7 @@ package dev.longshore.cli;
 
 import dev.longshore.cli.daemon.Daemon;
 import dev.longshore.cli.daemon.Leased;
+import dev.longshore.cli.image.IpfsPublisher;
 import dev.longshore.cli.image.Transfer;
 import dev.longshore.cli.text.Bars;
 import dev.longshore.cli.text.Table;
@@ -17,17 +18,20 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "pull",
         description = {
-            "Pulls an image from a registry and unpacks it.",
+            "Pulls an image from a registry, or from IPFS, and unpacks it.",
             "The daemon does the work; users and passwords come from Docker's configuration file and its helpers."
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  longshore pull docker.io/library/alpine:3",
-            "  longshore pull --plain-http registry.example:5000/app:1"
+            "  longshore pull --plain-http registry.example:5000/app:1",
+            "  longshore pull ipfs://bafkreib5vlyjtkoz3d5gpzwbpqtyvpxhl4nlpqvvkgaalvbbn2sk7jiolm"
         })
 final class PullCommand extends DaemonCommand {
 
-    @Parameters(paramLabel = "IMAGE", description = "its name; docker.io/library/ may be left out")
+    @Parameters(
+            paramLabel = "IMAGE",
+            description = "its name; docker.io/library/ may be left out; or ipfs:// and what image push-ipfs printed")
     private String image = "";
 
     @Option(names = "--no-unpack", description = "do not unpack the layers now; running the image will")
@@ -47,7 +51,9 @@ final class PullCommand extends DaemonCommand {
 
     @Override
     int run(Daemon daemon) throws Exception {
-        String name = Reference.parseFamiliar(image).toString();
+        String name = IpfsPublisher.isReference(image)
+                ? image
+                : Reference.parseFamiliar(image).toString();
         try (Leased leased = new Leased(daemon);
                 Bars bars = Bars.onStandardError()) {
             TransferReport report = new TransferReport(bars);

@@ -6,6 +6,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.FieldMask;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.longshore.api.services.content.v1.Info;
+import dev.longshore.api.services.content.v1.InfoRequest;
 import dev.longshore.api.services.content.v1.ReadContentRequest;
 import dev.longshore.api.services.content.v1.ReadContentResponse;
 import dev.longshore.api.services.content.v1.UpdateRequest;
@@ -19,6 +20,7 @@ import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.CanceledException;
 import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
+import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.transport.grpc.StatusMapper;
 import io.grpc.Status;
@@ -75,6 +77,16 @@ public final class BlobStore {
                     "the daemon's content of %s is not what the digest says".formatted(descriptor.digest()));
         }
         return bytes.toByteArray();
+    }
+
+    /** @throws NotFoundException if there is no such blob */
+    Map<String, String> labels(Digest digest) {
+        return call(() -> daemon.content()
+                        .info(InfoRequest.newBuilder()
+                                .setDigest(digest.toString())
+                                .build()))
+                .getInfo()
+                .getLabelsMap();
     }
 
     /** Adds labels to a blob; the others stay. */

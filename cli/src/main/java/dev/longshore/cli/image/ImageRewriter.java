@@ -230,6 +230,9 @@ public final class ImageRewriter {
 
     private static Map<String, Object> replaced(Map<String, Object> stated, Descriptor descriptor) {
         Map<String, Object> object = new LinkedHashMap<>(stated);
+        if (!descriptor.digest().toString().equals(stated.get("digest"))) {
+            object.remove("urls"); // where what it was made of is
+        }
         object.put("mediaType", descriptor.mediaType());
         object.put("digest", descriptor.digest().toString());
         object.put("size", descriptor.size());
