@@ -1,0 +1,4 @@
+@NullMarked
+package dev.longshore.content.ipfs.kubo;
+
+import org.jspecify.annotations.NullMarked;
