@@ -12,6 +12,7 @@ import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.DeadlineExceededException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
@@ -41,6 +42,9 @@ final class Blobs {
 
     /** How often it is looked whether somebody else has finished the same blob. */
     private static final Duration POLL = Duration.ofMillis(100);
+
+    /** How often it is tried again to have a blob from where it once failed. */
+    private static final int SOURCE_RETRIES = 3;
 
     private final ContentStore content;
     private final String contentName;
@@ -168,7 +172,7 @@ final class Blobs {
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
         try (ContentReader reader = content.reader(context, descriptor.digest())) {
             for (long at = 0; at < reader.size(); at += buffer.limit()) {
-                if (reader.read(buffer.clear(), at) <= 0) {
+                if (read(context, reader, buffer, at, descriptor) <= 0) {
                     throw new DataLossException(
                             "%s ends after %d of %d bytes".formatted(descriptor.digest(), at, reader.size()));
                 }
@@ -184,6 +188,25 @@ final class Blobs {
             content.delete(context, descriptor.digest());
             throw new DataLossException("%s is not what ipfs://%s is, whose digest is %s: the image was made wrong"
                     .formatted(descriptor.digest(), cid, came));
+        }
+    }
+
+    /**
+     * As long as the transfer has time: a store may answer the first read when it has fetched the blob, and what it has fetched until a
+     * message was given up it has the next time. A source that fails is asked again a few times.
+     */
+    private static int read(
+            CallContext context, ContentReader reader, ByteBuffer buffer, long at, Descriptor descriptor) {
+        for (int failures = 0; ; ) {
+            try {
+                return reader.read(buffer.clear(), at);
+            } catch (DeadlineExceededException e) {
+                context.deadline().check("fetching " + descriptor.digest());
+            } catch (UnavailableException e) {
+                if (++failures > SOURCE_RETRIES) {
+                    throw e;
+                }
+            }
         }
     }
 

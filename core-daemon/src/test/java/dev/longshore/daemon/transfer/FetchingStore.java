@@ -14,6 +14,8 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 
 /** A store that takes from {@code elsewhere} what a commit names by its CID, as one over IPFS does. It does not look at digests then. */
@@ -21,6 +23,7 @@ final class FetchingStore implements ContentStore {
 
     private final ContentStore store;
     private final Map<String, byte[]> elsewhere;
+    private final Queue<RuntimeException> troubles = new ConcurrentLinkedQueue<>();
 
     FetchingStore(ContentStore store, Map<String, byte[]> elsewhere) {
         this.store = store;
@@ -47,9 +50,34 @@ final class FetchingStore implements ContentStore {
         store.delete(context, digest);
     }
 
+    /** The next read fails with it. */
+    void trouble(RuntimeException trouble) {
+        troubles.add(trouble);
+    }
+
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
-        return store.reader(context, digest);
+        ContentReader reader = store.reader(context, digest);
+        return new ContentReader() {
+            @Override
+            public long size() {
+                return reader.size();
+            }
+
+            @Override
+            public int read(ByteBuffer buffer, long offset) {
+                RuntimeException trouble = troubles.poll();
+                if (trouble != null) {
+                    throw trouble;
+                }
+                return reader.read(buffer, offset);
+            }
+
+            @Override
+            public void close() {
+                reader.close();
+            }
+        };
     }
 
     @Override

@@ -16,9 +16,11 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.DeadlineExceededException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.MediaTypes;
 import dev.longshore.sdk.oci.Platform;
@@ -199,6 +201,33 @@ class IpfsPullTest {
         fails(publish(cid), FailedPreconditionException.class, cid);
         assertThatThrownBy(() -> content.info(context, Digest.sha256(bytes(LAYER))))
                 .isInstanceOf(NotFoundException.class);
+    }
+
+    @Test
+    void slowBlobIsWaitedForAsLongAsThePullHasTime() throws IOException {
+        FetchingStore slow = new FetchingStore(local, elsewhere);
+        use(slow);
+        for (int i = 0; i < 20; i++) {
+            slow.trouble(new DeadlineExceededException("30 seconds are over"));
+        }
+        String reference = publish(add(LAYER));
+        pull(reference);
+        assertThat(metadata.images().get(context.requireNamespace(), reference).name())
+                .isEqualTo(reference);
+    }
+
+    @Test
+    void sourceThatFailsIsAskedAgainAFewTimes() throws IOException {
+        FetchingStore failing = new FetchingStore(local, elsewhere);
+        use(failing);
+        failing.trouble(new UnavailableException("the gateway answered 502"));
+        pull(publish(add(LAYER)));
+        for (int i = 0; i < 10; i++) {
+            failing.trouble(new UnavailableException("the gateway answered 502"));
+        }
+        assertThatThrownBy(() -> pull("ipfs://" + add(descriptor(MediaTypes.OCI_MANIFEST, "other", add("other")))))
+                .isInstanceOf(UnavailableException.class)
+                .hasMessageContaining("502");
     }
 
     @Test
