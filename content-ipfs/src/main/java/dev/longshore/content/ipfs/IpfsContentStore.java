@@ -51,6 +51,7 @@ public final class IpfsContentStore implements ContentStore {
     private final Clock clock;
     private final Upstream upstream;
     private final Traffic traffic;
+    private final Optional<NodeCopies> copies;
     private final Packs packs;
     private final OpenBlobs open;
     private final Fetches fetches;
@@ -62,12 +63,19 @@ public final class IpfsContentStore implements ContentStore {
     /** @param writer empty while it is being opened, or an ingest that nobody writes is being dropped */
     private record Hold(Instant since, Optional<IpfsContentWriter> writer) {}
 
+    /** A store without copies in a node. */
+    IpfsContentStore(Path root, Upstream upstream, Traffic traffic, Clock clock) throws IOException {
+        this(root, upstream, Optional.empty(), traffic, clock);
+    }
+
     /**
      * Opens what is there, and drops what a crash left half made.
      *
      * @param root made with mode 0700 if it is not there
+     * @param copies of all blobs in an IPFS node, closed with this; empty for none
      */
-    IpfsContentStore(Path root, Upstream upstream, Traffic traffic, Clock clock) throws IOException {
+    IpfsContentStore(Path root, Upstream upstream, Optional<NodeCopies> copies, Traffic traffic, Clock clock)
+            throws IOException {
         this.layout = new IpfsLayout(root);
         this.ingests = new IngestFiles(layout);
         this.clock = clock;
@@ -77,7 +85,8 @@ public final class IpfsContentStore implements ContentStore {
             Files.createDirectories(
                     folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         }
-        this.packs = Packs.open(layout, clock);
+        this.copies = copies;
+        this.packs = Packs.open(layout, clock, copies);
         this.open = new OpenBlobs(packs);
         this.fetches = new Fetches(layout, packs, upstream, traffic);
         ingests.recover();
@@ -133,6 +142,7 @@ public final class IpfsContentStore implements ContentStore {
     public void delete(CallContext context, Digest digest) {
         try {
             Blob blob = find(digest);
+            copies.ifPresent(node -> node.release(digest, blob.cid()));
             packs.dropDeclaration(digest);
             open.delete(blob);
         } catch (IOException e) {
@@ -276,17 +286,23 @@ public final class IpfsContentStore implements ContentStore {
     /**
      * Takes a blob by its CID, if a source has the root, and the size fits.
      *
+     * @param size 0 for the size that its root says
+     * @return its size
      * @throws AlreadyExistsException if the blob is known
      * @throws FailedPreconditionException if the root cannot be had, or is not that of a file of that size
      */
-    void declare(Digest digest, Cid cid, long size, Deadline deadline) throws IOException {
+    long declare(Digest digest, Cid cid, long size, Deadline deadline) throws IOException {
+        DagReader reader;
         try {
-            DagReader _ = fetches.open(digest, cid, size, deadline);
+            reader = size == 0
+                    ? new DagReader(fetches.blocks(), cid, deadline)
+                    : fetches.open(digest, cid, size, deadline);
         } catch (IOException | DataLossException e) {
             throw new FailedPreconditionException(
                     "content %s cannot be taken by its CID: %s".formatted(digest, e.getMessage()), e);
         }
-        packs.declare(digest, cid, size);
+        packs.declare(digest, cid, reader.size());
+        return reader.size();
     }
 
     /** Readers and writers that are open belong to their callers. */
@@ -295,5 +311,6 @@ public final class IpfsContentStore implements ContentStore {
         fetches.close();
         open.close();
         packs.close();
+        copies.ifPresent(NodeCopies::close);
     }
 }

@@ -184,7 +184,7 @@ final class IpfsContentWriter implements ContentWriter {
     public void commit(long size, Optional<Digest> expected, Map<String, String> labels) {
         Optional<Digest> wanted = expected.or(request::expected);
         String cid = labels.getOrDefault(StoreLabels.IPFS_CID, "");
-        if (!cid.isEmpty() && offset == 0 && size > 0 && wanted.isPresent()) {
+        if (!cid.isEmpty() && offset == 0 && wanted.isPresent()) {
             declare(wanted.get(), cid, size);
             return;
         }
@@ -220,10 +220,9 @@ final class IpfsContentWriter implements ContentWriter {
             } finally {
                 lock.unlock();
             }
-            store.declare(digest, Cid.parse(cid), size, deadline);
+            offset = store.declare(digest, Cid.parse(cid), size, deadline);
             files.remove(request.ref());
             committed = Optional.of(digest);
-            offset = size;
         } catch (AlreadyExistsException e) {
             drop(e);
             throw e;

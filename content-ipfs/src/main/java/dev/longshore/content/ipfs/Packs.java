@@ -52,19 +52,21 @@ final class Packs implements AutoCloseable {
     private final IpfsLayout layout;
     private final Clock clock;
     private final MetaStore map;
+    private final Optional<NodeCopies> copies;
     private final AtomicLong lastNumber = new AtomicLong();
 
     /** Held while blobs are added to the map, and from when it is decided what is freed until it is gone. */
     private final ReentrantLock changes = new ReentrantLock();
 
-    private Packs(IpfsLayout layout, Clock clock, MetaStore map) {
+    private Packs(IpfsLayout layout, Clock clock, MetaStore map, Optional<NodeCopies> copies) {
         this.layout = layout;
         this.clock = clock;
         this.map = map;
+        this.copies = copies;
     }
 
     /** Opens what is there, and drops what a crash left half made. */
-    static Packs open(IpfsLayout layout, Clock clock) throws IOException {
+    static Packs open(IpfsLayout layout, Clock clock, Optional<NodeCopies> copies) throws IOException {
         Optional<MetaStore> good;
         try {
             good = Optional.of(MetaStore.open(layout.map()));
@@ -82,7 +84,7 @@ final class Packs implements AutoCloseable {
         }
         MetaStore map = good.orElseGet(() -> MetaStore.open(layout.map()));
         try {
-            Packs packs = new Packs(layout, clock, map);
+            Packs packs = new Packs(layout, clock, map, copies);
             packs.reconcile();
             return packs;
         } catch (IOException | RuntimeException e) {
@@ -262,6 +264,7 @@ final class Packs implements AutoCloseable {
             table = new Pack(digest, root, size, clock.instant(), parts);
             Pack.writeAt(channel, end, ByteBuffer.wrap(table.table()));
             channel.force(false);
+            copies.ifPresent(node -> node.keep(digest, root, channel, parts));
         } catch (IOException | RuntimeException e) {
             channel.truncate(size);
             throw e;

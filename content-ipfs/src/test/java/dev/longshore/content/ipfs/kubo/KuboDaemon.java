@@ -10,10 +10,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** A real IPFS node, in a repository of its own, that knows no other. */
-final class KuboDaemon implements AutoCloseable {
+public final class KuboDaemon implements AutoCloseable {
 
     /** Where the program is, if it is not in PATH. */
-    static final String VARIABLE = "LONGSHORE_IPFS";
+    public static final String VARIABLE = "LONGSHORE_IPFS";
 
     private static final Duration PATIENCE = Duration.ofMinutes(1);
 
@@ -26,7 +26,7 @@ final class KuboDaemon implements AutoCloseable {
         this.folder = folder;
     }
 
-    static Optional<Path> program() {
+    public static Optional<Path> program() {
         String named = System.getenv(VARIABLE);
         Stream<Path> places = named != null
                 ? Stream.of(Path.of(named))
@@ -35,14 +35,14 @@ final class KuboDaemon implements AutoCloseable {
     }
 
     /** @param folder made for it */
-    static KuboDaemon start(Path program, Path folder) throws IOException, InterruptedException {
+    public static KuboDaemon start(Path program, Path folder) throws IOException, InterruptedException {
         KuboDaemon daemon = new KuboDaemon(program, Files.createDirectories(folder));
         daemon.run("init", "--profile=test");
         daemon.start();
         return daemon;
     }
 
-    void start() throws IOException, InterruptedException {
+    public void start() throws IOException, InterruptedException {
         Path api = folder.resolve("repo/api");
         Files.deleteIfExists(api);
         Process started = builder("daemon", "--offline")
@@ -59,7 +59,7 @@ final class KuboDaemon implements AutoCloseable {
         }
     }
 
-    void stop() throws InterruptedException {
+    public void stop() throws InterruptedException {
         if (process.isPresent()) {
             process.get().destroy();
             process.get().waitFor();
@@ -76,7 +76,7 @@ final class KuboDaemon implements AutoCloseable {
     }
 
     /** @return what it printed */
-    String run(String... arguments) throws IOException, InterruptedException {
+    public String run(String... arguments) throws IOException, InterruptedException {
         Process run = builder(arguments).redirectErrorStream(true).start();
         run.getOutputStream().close();
         String printed = new String(run.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
@@ -86,7 +86,7 @@ final class KuboDaemon implements AutoCloseable {
         return printed;
     }
 
-    ApiAddress api() throws IOException {
+    public ApiAddress api() throws IOException {
         return ApiAddress.parse(Files.readString(folder.resolve("repo/api")).strip());
     }
 
