@@ -81,7 +81,12 @@ final class ImageReceiver {
     /** What the document says that {@code image} names. */
     Descriptor root(IpfsImage image) throws InterruptedException {
         Descriptor document = image.document();
-        blobs.take(context, document, Map.of(), image.cid(), watcher(progress.add(document, Optional.empty()), Optional.empty()));
+        blobs.take(
+                context,
+                document,
+                Map.of(),
+                image.cid(),
+                watcher(progress.add(document, Optional.empty()), Optional.empty()));
         return Manifests.descriptor(Json.object(blobs.document(context, document), "the document at " + image));
     }
 

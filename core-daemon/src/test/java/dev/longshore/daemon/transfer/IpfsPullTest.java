@@ -11,6 +11,7 @@ import dev.longshore.daemon.metadata.MetadataStore.SharingPolicy;
 import dev.longshore.daemon.transfer.TransferStores.Images;
 import dev.longshore.ipfs.Cid;
 import dev.longshore.ipfs.FileImporter;
+import dev.longshore.sdk.content.ContentReader;
 import dev.longshore.sdk.content.ContentStore;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
@@ -36,6 +37,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,7 @@ class IpfsPullTest {
                         new MeteredContentStore(content),
                         images,
                         List::of,
+                        () -> false,
                         name -> {
                             throw new NotFoundException("snapshotter " + name);
                         },
@@ -284,6 +287,11 @@ class IpfsPullTest {
     }
 
     private static final class Ignoring implements Blobs.Watcher {
+        @Override
+        public void begins(Optional<ContentReader> written) {
+            written.ifPresent(ContentReader::close);
+        }
+
         @Override
         public void advance(long count) {}
 
