@@ -31,6 +31,7 @@ final class PluginReport {
     static int verify(
             String type,
             Path socket,
+            Path content,
             String name,
             Set<String> capabilities,
             boolean strict,
@@ -40,7 +41,7 @@ final class PluginReport {
             boolean json,
             PrintWriter out) {
         VerifyOptions options =
-                new VerifyOptions(type(type), socket, name, capabilities, strict, timeout, restart, only);
+                new VerifyOptions(type(type), socket, content, name, capabilities, strict, timeout, restart, only);
         Verdict verdict = Verification.run(options, sentence -> {
             if (!json) {
                 out.println(sentence);

@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  longshore plugin verify --type snapshot --address /run/longshore/overlay.sock --rebase",
             "  longshore plugin verify --type snapshot --address /run/mine.sock --restart 'systemctl restart mine'",
-            "  longshore plugin verify --type content --address /run/store.sock --only aDeletedBlobIsGone"
+            "  longshore plugin verify --type content --address /run/store.sock --only aDeletedBlobIsGone",
+            "  longshore plugin verify --type diff --address /run/differ.sock --content /run/longshore/longshore.sock"
         })
 final class PluginVerifyCommand implements Callable<Integer> {
 
@@ -38,7 +39,7 @@ final class PluginVerifyCommand implements Callable<Integer> {
             names = {"-t", "--type"},
             required = true,
             paramLabel = "TYPE",
-            description = "what it is, as in proxy_plugins: snapshot or content")
+            description = "what it is, as in proxy_plugins: snapshot, content or diff")
     private String type = "snapshot";
 
     @Option(names = "--rebase", description = "it has the capability rebase: the parent may come with the commit")
@@ -49,6 +50,12 @@ final class PluginVerifyCommand implements Callable<Integer> {
 
     @Option(names = "--strict", description = "ask for all that Longshore's own do, which is more than containerd's")
     private boolean strict;
+
+    @Option(
+            names = "--content",
+            paramLabel = "SOCKET",
+            description = "where a differ has its blobs from: the daemon that it serves (default: the plugin itself)")
+    private Optional<Path> content = Optional.empty();
 
     @Option(
             names = "--name",
@@ -89,9 +96,11 @@ final class PluginVerifyCommand implements Callable<Integer> {
         if (labels) {
             capabilities.add("labels");
         }
+        Path socket = socket();
         return PluginReport.verify(
                 type,
-                socket(),
+                socket,
+                content.map(Path::toAbsolutePath).orElse(socket),
                 name,
                 capabilities,
                 strict,

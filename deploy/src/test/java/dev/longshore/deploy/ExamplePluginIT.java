@@ -101,6 +101,30 @@ class ExamplePluginIT {
                 .containsExactly("pass  devices and attributes are kept", "1 passed, 0 failed, 0 skipped");
     }
 
+    /** The daemon's own serves on the daemon's socket, where its blobs are, too. */
+    @Test
+    void theDistributionsClientVerifiesADiffer() {
+        Ran ran = longshore(
+                        "plugin",
+                        "verify",
+                        "--type",
+                        "diff",
+                        "--address",
+                        suite.address().toString(),
+                        "--timeout",
+                        "60",
+                        "--only",
+                        "timesAreNotLaterThanTheEpochAskedFor",
+                        "--strict")
+                .ok();
+        assertThat(ran.lines())
+                .containsExactly("pass  times are not later than the epoch asked for", "1 passed, 0 failed, 0 skipped");
+        assertThat(suite.ctr("--namespace", "longshore-verify", "content", "ls", "-q")
+                        .ok()
+                        .lines())
+                .isEmpty();
+    }
+
     @Test
     void anAddressThatNobodyServesIsOneLine() {
         Ran ran = longshore(

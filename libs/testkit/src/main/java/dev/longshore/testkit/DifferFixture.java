@@ -44,7 +44,7 @@ public abstract class DifferFixture {
     static final Instant MODIFIED = Instant.ofEpochSecond(1_500_000_000, 123_456_789);
     static final int DISK_BYTES = 24 << 20;
 
-    final CallContext context = CallContext.of("contract", Duration.ofMinutes(2));
+    final CallContext context = CallContext.of(namespace(), Duration.ofMinutes(2));
 
     @TempDir
     Path disk;
@@ -57,6 +57,21 @@ public abstract class DifferFixture {
 
     /** What is tested. */
     public record Differ(Applier applier, Comparer comparer) {}
+
+    /** That all calls are made in. */
+    protected String namespace() {
+        return "contract";
+    }
+
+    /** Whether all is asked for that Longshore's own differ does, which is more than containerd's does. */
+    protected boolean isStrict() {
+        return true;
+    }
+
+    /** Begins a sentence of which containerd's own differ does not do all. */
+    final void onlyStrict() {
+        assumeTrue(isStrict(), "containerd's own differ does not do all of it: asked for with --strict");
+    }
 
     /** Opens a content store, which keeps labels, below {@code root}. Closed with {@link #closeAll}. */
     protected abstract ContentStore openContent(Path root) throws Exception;

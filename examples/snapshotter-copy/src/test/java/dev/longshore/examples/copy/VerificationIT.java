@@ -62,6 +62,7 @@ class VerificationIT {
         return new VerifyOptions(
                 PluginType.SNAPSHOT,
                 socket,
+                socket,
                 "test",
                 Set.of(),
                 true,
@@ -152,6 +153,7 @@ class VerificationIT {
             VerifyOptions impatient = new VerifyOptions(
                     options.type(),
                     options.socket(),
+                    options.content(),
                     options.name(),
                     options.capabilities(),
                     options.strict(),

@@ -35,6 +35,9 @@ import org.junit.platform.engine.support.store.NamespacedHierarchicalStore;
 /** The program that is verified: a connection, a deadline for each call, and what the sentences have made in it. */
 final class LivePlugin implements AutoCloseable {
 
+    /** Of all calls, where the program has namespaces. */
+    static final String NAMESPACE = "longshore-verify";
+
     private static final String KEY = "plugin";
 
     /** What a program that hung has to show that it does no more. */
@@ -46,6 +49,7 @@ final class LivePlugin implements AutoCloseable {
     private final VerifyOptions options;
     private final UnixChannels channels;
     private final PluginConnection connection;
+    private final PluginConnection content;
     private final String run = Integer.toHexString(ThreadLocalRandom.current().nextInt(1 << 24, Integer.MAX_VALUE));
     private final AtomicInteger scopes = new AtomicInteger();
     private final List<Leftover> leftovers = new ArrayList<>();
@@ -81,6 +85,7 @@ final class LivePlugin implements AutoCloseable {
         this.options = options;
         this.channels = new UnixChannels();
         this.connection = new PluginConnection(channels, options.socket());
+        this.content = new PluginConnection(channels, options.content());
     }
 
     /** @throws FailedPreconditionException if nobody answers who has the service */
@@ -150,13 +155,18 @@ final class LivePlugin implements AutoCloseable {
         return connection;
     }
 
+    /** To who has the blobs of a differ. */
+    PluginConnection content() {
+        return content;
+    }
+
     /** What stands before every key of one sentence, as the daemon puts namespace and number before a client's keys. */
     String newPrefix() {
         return "longshore-verify/%s-%d/".formatted(run, scopes.incrementAndGet());
     }
 
     private CallContext context() {
-        return CallContext.of("longshore-verify", options.timeout());
+        return CallContext.of(NAMESPACE, options.timeout());
     }
 
     /** The same call, with as much time as each call has. */
@@ -302,6 +312,7 @@ final class LivePlugin implements AutoCloseable {
     @Override
     public void close() {
         connection.close();
+        content.close();
         channels.close();
     }
 }

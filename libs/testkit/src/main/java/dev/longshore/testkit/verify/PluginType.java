@@ -2,13 +2,18 @@ package dev.longshore.testkit.verify;
 
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.oci.Descriptor;
+import dev.longshore.sdk.oci.MediaTypes;
 import dev.longshore.transport.proxy.PluginConnection;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
 
 /** The contracts that a live program can be held to, by the word for {@code type} in {@code proxy_plugins}. */
 public enum PluginType {
     SNAPSHOT("Snapshots", LiveSnapshotterContract.class, true, PluginType::askSnapshots),
-    CONTENT("Content", LiveContentStoreContract.class, false, PluginType::askContent);
+    CONTENT("Content", LiveContentStoreContract.class, false, PluginType::askContent),
+    DIFF("Diff", LiveDifferContract.class, true, PluginType::askDiff);
 
     /** What no program has. */
     private static final String NOTHING = "longshore-verify/nothing";
@@ -54,6 +59,12 @@ public enum PluginType {
 
     private static void askSnapshots(PluginConnection connection, CallContext context) {
         var _ = connection.snapshotter(NOTHING).stat(context, NOTHING);
+    }
+
+    private static void askDiff(PluginConnection connection, CallContext context) {
+        Descriptor nothing =
+                new Descriptor(MediaTypes.OCI_LAYER, Digest.sha256(NOTHING.getBytes(StandardCharsets.UTF_8)), 1);
+        var _ = connection.applier().apply(context, nothing, List.of(), Map.of(), false);
     }
 
     private static void askContent(PluginConnection connection, CallContext context) {

@@ -13,6 +13,7 @@ import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.testkit.verify.LivePlugin.Leftover;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,11 +38,26 @@ final class ScopedContentStore implements ContentStore {
     /** By name, guarded by itself. */
     private final Map<String, Leftover> made = new LinkedHashMap<>();
 
+    /** Given to every blob beside the labels of its commit. */
+    private final Map<String, String> labels;
+
     ScopedContentStore(LivePlugin plugin, String prefix) {
+        this(plugin, plugin.connection().contentStore(), prefix, Map.of());
+    }
+
+    /** @param labels for every blob */
+    ScopedContentStore(LivePlugin plugin, ContentStore backend, String prefix, Map<String, String> labels) {
         plugin.begin();
         this.plugin = plugin;
-        this.backend = plugin.connection().contentStore();
+        this.backend = backend;
         this.prefix = prefix;
+        this.labels = Map.copyOf(labels);
+    }
+
+    /** Takes note of a blob that another program has made for us. */
+    void made(Digest digest) {
+        known.add(digest);
+        note(blob(digest));
     }
 
     private IngestStatus outer(IngestStatus status) {
@@ -169,12 +185,14 @@ final class ScopedContentStore implements ContentStore {
         }
 
         @Override
-        public void commit(long size, Optional<Digest> expected, Map<String, String> labels) {
+        public void commit(long size, Optional<Digest> expected, Map<String, String> wanted) {
+            Map<String, String> all = new HashMap<>(labels);
+            all.putAll(wanted);
             Digest digest = expected.orElseGet(writer::digest);
             known.add(digest);
             known.add(writer.digest());
             try {
-                plugin.run("Write, to commit " + ref, () -> writer.commit(size, expected, labels));
+                plugin.run("Write, to commit " + ref, () -> writer.commit(size, expected, all));
             } catch (AlreadyExistsException e) {
                 throw e; // it is not from this writer
             } catch (ContainerdException e) {

@@ -9,6 +9,7 @@ import java.util.Set;
  * Which program is verified, and against what.
  *
  * @param socket where it serves
+ * @param content where a differ has its blobs from: the socket of a daemon, or of a content store; for others it is not used
  * @param name what it is asked for by, where one program serves several snapshotters; see the key of {@code proxy_plugins}
  * @param capabilities what it says it can beyond the contract, e.g. {@code rebase}; sentences about others are skipped
  * @param strict whether it is asked for more than containerd's own implementations do
@@ -19,6 +20,7 @@ import java.util.Set;
 public record VerifyOptions(
         PluginType type,
         Path socket,
+        Path content,
         String name,
         Set<String> capabilities,
         boolean strict,
