@@ -134,7 +134,7 @@ final class Fetches implements AutoCloseable {
         }
         try {
             Optional<Blob> now = packs.map().find(blob.digest());
-            if (now.isPresent() && now.get().pack().isEmpty()) {
+            if (now.isPresent() && !now.get().here()) {
                 fetch(now.get(), deadline);
             }
         } finally {

@@ -1,5 +1,6 @@
 package dev.longshore.content.ipfs;
 
+import dev.longshore.content.ipfs.IpfsLayout.Ingest;
 import dev.longshore.sdk.content.IngestStatus;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -56,18 +57,18 @@ record IngestFiles(IpfsLayout layout) {
     }
 
     /** Makes an ingest. */
-    void begin(String ref, long total, Instant now) throws IOException {
-        Files.write(layout.data(ref), new byte[0]);
-        Files.writeString(layout.ref(ref), now + "\n" + total + "\n" + ref);
+    void begin(Ingest ingest, String ref, long total, Instant now) throws IOException {
+        Files.createFile(ingest.data());
+        Files.writeString(ingest.ref(), now + "\n" + total + "\n" + ref);
     }
 
-    void remove(String ref) throws IOException {
-        Files.deleteIfExists(layout.ref(ref));
-        Files.deleteIfExists(layout.data(ref));
+    void remove(Ingest ingest) throws IOException {
+        Files.deleteIfExists(ingest.ref());
+        Files.deleteIfExists(ingest.data());
     }
 
-    Optional<IngestStatus> find(String ref) {
-        return read(layout.ref(ref));
+    Optional<IngestStatus> find(Ingest ingest) {
+        return read(ingest.ref());
     }
 
     List<IngestStatus> all() throws IOException {
@@ -84,10 +85,14 @@ record IngestFiles(IpfsLayout layout) {
     private Optional<IngestStatus> read(Path file) {
         try {
             String[] lines = Files.readString(file).split("\n", 3);
-            if (lines.length != 3 || !layout.ref(lines[2]).equals(file)) {
+            if (lines.length != 3) {
                 return Optional.empty();
             }
-            BasicFileAttributes data = Files.readAttributes(layout.data(lines[2]), BasicFileAttributes.class);
+            Ingest ingest = layout.ingest(lines[2]);
+            if (!ingest.ref().equals(file)) {
+                return Optional.empty();
+            }
+            BasicFileAttributes data = Files.readAttributes(ingest.data(), BasicFileAttributes.class);
             Instant started = Instant.parse(lines[0]);
             Instant modified = data.lastModifiedTime().toInstant();
             return Optional.of(new IngestStatus(

@@ -1,5 +1,6 @@
 package dev.longshore.content.ipfs;
 
+import dev.longshore.content.ipfs.IpfsLayout.Ingest;
 import dev.longshore.content.ipfs.MetaStore.Blob;
 import dev.longshore.ipfs.BlockSource;
 import dev.longshore.ipfs.Cid;
@@ -30,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +57,6 @@ public final class IpfsContentStore implements ContentStore {
     private final Packs packs;
     private final OpenBlobs open;
     private final Fetches fetches;
-    private final StoredBlob.Verified verified = new StoredBlob.Verified();
 
     /** Refs that somebody holds. */
     private final Map<String, Hold> held = new ConcurrentHashMap<>();
@@ -90,6 +91,12 @@ public final class IpfsContentStore implements ContentStore {
         this.open = new OpenBlobs(packs);
         this.fetches = new Fetches(layout, packs, upstream, traffic);
         ingests.recover();
+    }
+
+    /** A store on {@code root} that asks nobody for what it does not have. */
+    public static IpfsContentStore embedded(Path root, Clock clock) throws IOException {
+        Traffic traffic = new Traffic();
+        return new IpfsContentStore(root, new Upstream(List.of(), Duration.ZERO, traffic), traffic, clock);
     }
 
     /** The blocks of this disk, verified: what a peer may have. */
@@ -153,16 +160,23 @@ public final class IpfsContentStore implements ContentStore {
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
         try {
-            Blob blob = find(digest);
-            if (blob.pack().isEmpty()) {
-                bring(blob, context.deadline());
+            Optional<StoredBlob> stored = open.acquire(digest, () -> stored(digest));
+            if (stored.isEmpty()) {
+                bring(find(digest), context.deadline());
+                stored = open.acquire(digest, () -> stored(digest));
             }
-            StoredBlob stored = open.acquire(
-                    digest, () -> StoredBlob.open(find(digest), packs, verified, upstream, layout, traffic));
-            return new IpfsReader(stored, open, context.deadline());
+            return new IpfsReader(
+                    stored.orElseThrow(() -> new NotFoundException("content digest %s".formatted(digest))),
+                    open,
+                    context.deadline());
         } catch (IOException e) {
             throw new UncheckedIOException("opening content " + digest, e);
         }
+    }
+
+    private Optional<StoredBlob> stored(Digest digest) throws IOException {
+        Blob blob = find(digest);
+        return blob.here() ? Optional.of(StoredBlob.open(blob, packs, upstream, layout, traffic)) : Optional.empty();
     }
 
     private void bring(Blob blob, Deadline deadline) {
@@ -182,7 +196,7 @@ public final class IpfsContentStore implements ContentStore {
 
     @Override
     public IngestStatus status(CallContext context, String ref) {
-        return ingests.find(ref).orElseThrow(() -> missingIngest(ref));
+        return ingests.find(layout.ingest(ref)).orElseThrow(() -> missingIngest(ref));
     }
 
     @Override
@@ -200,14 +214,15 @@ public final class IpfsContentStore implements ContentStore {
     /** Under the hands of its writer, too, whose calls then fail. */
     @Override
     public void abort(CallContext context, String ref) {
-        if (ingests.find(ref).isEmpty()) {
+        Ingest ingest = layout.ingest(ref);
+        if (ingests.find(ingest).isEmpty()) {
             throw missingIngest(ref);
         }
         Hold mine = new Hold(clock.instant(), Optional.empty());
         Hold other = held.putIfAbsent(ref, mine);
         try {
             if (other == null) {
-                ingests.remove(ref);
+                ingests.remove(ingest);
             } else {
                 other.writer().orElseThrow(() -> locked(ref, other)).abort();
             }
@@ -242,19 +257,14 @@ public final class IpfsContentStore implements ContentStore {
     }
 
     private IpfsContentWriter open(WriterRequest request, Deadline deadline) throws IOException {
-        Optional<IngestStatus> status = ingests.find(request.ref());
+        Ingest ingest = layout.ingest(request.ref());
+        Optional<IngestStatus> status = ingests.find(ingest);
         if (status.isEmpty()) {
-            ingests.begin(request.ref(), request.total(), clock.instant());
-            status = ingests.find(request.ref());
+            Instant now = clock.instant();
+            ingests.begin(ingest, request.ref(), request.total(), now);
+            status = Optional.of(new IngestStatus(request.ref(), 0, request.total(), Optional.empty(), now, now));
         }
-        return new IpfsContentWriter(
-                this,
-                layout,
-                ingests,
-                request,
-                status.orElseThrow(() -> new IOException("ingest \"%s\" vanished".formatted(request.ref()))),
-                clock,
-                deadline);
+        return new IpfsContentWriter(this, ingest, ingests, request, status.get(), clock, deadline);
     }
 
     private static UnavailableException locked(String ref, Hold hold) {
@@ -275,7 +285,7 @@ public final class IpfsContentStore implements ContentStore {
 
     /** Whether the blob and its bytes are here. */
     boolean has(Digest digest) {
-        return packs.map().find(digest).flatMap(Blob::pack).isPresent();
+        return packs.map().find(digest).filter(Blob::here).isPresent();
     }
 
     /** Makes a blob of the data of an ingest. */

@@ -1,5 +1,6 @@
 package dev.longshore.content.ipfs;
 
+import dev.longshore.content.ipfs.IpfsLayout.Ingest;
 import dev.longshore.ipfs.Cid;
 import dev.longshore.ipfs.FileImporter;
 import dev.longshore.sdk.content.ContentWriter;
@@ -35,7 +36,7 @@ final class IpfsContentWriter implements ContentWriter {
     private static final int REHASH_BUFFER = 1 << 20;
 
     private final IpfsContentStore store;
-    private final IpfsLayout layout;
+    private final Ingest ingest;
     private final IngestFiles files;
     private final WriterRequest request;
     private final IngestStatus opened;
@@ -52,7 +53,10 @@ final class IpfsContentWriter implements ContentWriter {
     private String algorithm;
     private MessageDigest digester;
     private Imported imported = new Imported();
-    private FileImporter importer = new FileImporter(imported);
+
+    /** Empty as long as all is one chunk, whose hash may be the blob's digest. */
+    private Optional<FileImporter> importer = Optional.empty();
+
     private long offset;
     private Instant updated;
     private Optional<Digest> committed = Optional.empty();
@@ -62,7 +66,7 @@ final class IpfsContentWriter implements ContentWriter {
     /** Reads what the ingest has already, to take its hashes up. The caller holds the ref, which goes over to this. */
     IpfsContentWriter(
             IpfsContentStore store,
-            IpfsLayout layout,
+            Ingest ingest,
             IngestFiles files,
             WriterRequest request,
             IngestStatus opened,
@@ -70,7 +74,7 @@ final class IpfsContentWriter implements ContentWriter {
             Deadline deadline)
             throws IOException {
         this.store = store;
-        this.layout = layout;
+        this.ingest = ingest;
         this.files = files;
         this.request = request;
         this.opened = opened;
@@ -79,9 +83,11 @@ final class IpfsContentWriter implements ContentWriter {
         this.algorithm = request.expected().map(Digest::algorithm).orElse("sha256");
         this.digester = Digest.digester(algorithm);
         this.updated = opened.updated();
-        this.data = FileChannel.open(layout.data(request.ref()), StandardOpenOption.READ, StandardOpenOption.WRITE);
+        this.data = FileChannel.open(ingest.data(), StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
-            rehash(data.size());
+            if (opened.offset() > 0) {
+                rehash(data.size());
+            }
         } catch (IOException e) {
             data.close();
             throw e;
@@ -92,18 +98,40 @@ final class IpfsContentWriter implements ContentWriter {
     private void rehash(long size) throws IOException {
         digester = Digest.digester(algorithm);
         imported = new Imported();
-        importer = new FileImporter(imported);
-        for (long position = 0; position < size; ) {
-            int count = (int) Math.min(REHASH_BUFFER, size - position);
-            hash(Pack.readAt(data, position, count));
-            position += count;
+        importer = Optional.empty();
+        offset = 0;
+        while (offset < size) {
+            hash(Pack.readAt(data, offset, (int) Math.min(REHASH_BUFFER, size - offset)));
         }
-        offset = size;
     }
 
+    /** Takes what the file has at the offset. */
     private void hash(ByteBuffer bytes) throws IOException {
+        long end = offset + bytes.remaining();
         digester.update(bytes.duplicate());
-        importer.add(bytes);
+        if (importer.isEmpty() && end > FileImporter.CHUNK) {
+            importer = Optional.of(beginImport());
+        }
+        if (importer.isPresent()) {
+            importer.get().add(bytes);
+        }
+        offset = end;
+    }
+
+    /** Cuts what is before the offset, one chunk at most. */
+    private FileImporter beginImport() throws IOException {
+        FileImporter begun = new FileImporter(imported);
+        begun.add(Pack.readAt(data, 0, (int) offset));
+        return begun;
+    }
+
+    private Cid root(Digest digest) throws IOException {
+        if (importer.isEmpty() && digest.algorithm().equals("sha256")) {
+            Cid cid = Cid.raw(digest);
+            imported.leaf(cid, 0, (int) offset);
+            return cid;
+        }
+        return (importer.isPresent() ? importer.get() : beginImport()).finish();
     }
 
     @Override
@@ -151,7 +179,6 @@ final class IpfsContentWriter implements ContentWriter {
                 int written = data.write(bytes, offset);
                 // Only what has reached the file: a full disk leaves an ingest that can be resumed.
                 hash(hashed.limit(hashed.position() + written));
-                offset += written;
             }
             updated = clock.instant();
         } catch (IOException e) {
@@ -220,8 +247,8 @@ final class IpfsContentWriter implements ContentWriter {
             } finally {
                 lock.unlock();
             }
-            offset = store.declare(digest, Cid.parse(cid), size, deadline);
-            files.remove(request.ref());
+            store.declare(digest, Cid.parse(cid), size, deadline);
+            files.remove(ingest);
             committed = Optional.of(digest);
         } catch (AlreadyExistsException e) {
             drop(e);
@@ -235,7 +262,7 @@ final class IpfsContentWriter implements ContentWriter {
 
     private void drop(RuntimeException cause) {
         try {
-            files.remove(request.ref());
+            files.remove(ingest);
         } catch (IOException e) {
             cause.addSuppressed(e);
         }
@@ -256,12 +283,12 @@ final class IpfsContentWriter implements ContentWriter {
      */
     private void become(Digest digest) throws IOException {
         if (store.has(digest)) {
-            files.remove(request.ref());
+            files.remove(ingest);
             throw new AlreadyExistsException("content %s".formatted(digest));
         }
-        Path file = layout.data(request.ref());
-        Path committing = layout.committing(request.ref(), offset);
-        Cid root = importer.finish();
+        Path file = ingest.data();
+        Path committing = ingest.committing(offset);
+        Cid root = root(digest);
         Files.move(file, committing);
         try {
             store.add(committing, data, digest, root, offset, imported);
@@ -270,11 +297,11 @@ final class IpfsContentWriter implements ContentWriter {
                 Files.move(committing, file);
             }
             if (e instanceof AlreadyExistsException) {
-                files.remove(request.ref());
+                files.remove(ingest);
             }
             throw e;
         }
-        files.remove(request.ref());
+        files.remove(ingest);
     }
 
     /** Drops the ingest under the writer's hands. The ref stays the writer's until it is closed. */
@@ -282,7 +309,7 @@ final class IpfsContentWriter implements ContentWriter {
         lock.lock();
         try {
             aborted = true;
-            files.remove(request.ref());
+            files.remove(ingest);
         } finally {
             lock.unlock();
         }

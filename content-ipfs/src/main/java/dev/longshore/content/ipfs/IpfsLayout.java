@@ -55,19 +55,25 @@ record IpfsLayout(Path root) {
         return root.resolve("ingest");
     }
 
-    Path data(String ref) {
-        return ingests().resolve(hash(ref) + DATA);
+    /** Where an ingest is; to be asked for once, since it costs a hash. */
+    Ingest ingest(String ref) {
+        return new Ingest(
+                ingests(), Digest.sha256(ref.getBytes(StandardCharsets.UTF_8)).hex());
     }
 
-    Path ref(String ref) {
-        return ingests().resolve(hash(ref) + REF);
-    }
+    /** @param name of its files, less their ends */
+    record Ingest(Path folder, String name) {
 
-    Path committing(String ref, long size) {
-        return ingests().resolve(hash(ref) + COMMIT + size);
-    }
+        Path data() {
+            return folder.resolve(name + DATA);
+        }
 
-    private static String hash(String ref) {
-        return Digest.sha256(ref.getBytes(StandardCharsets.UTF_8)).hex();
+        Path ref() {
+            return folder.resolve(name + REF);
+        }
+
+        Path committing(long size) {
+            return folder.resolve(name + COMMIT + size);
+        }
     }
 }

@@ -2,6 +2,7 @@ package dev.longshore.content.ipfs;
 
 import dev.longshore.content.ipfs.Pack.Part;
 import dev.longshore.ipfs.Cid;
+import dev.longshore.ipfs.Codec;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.ContainerdException;
@@ -46,17 +47,16 @@ final class MetaStore implements AutoCloseable {
 
     private static final String SCHEMA = """
             CREATE TABLE blob (
-              id INTEGER PRIMARY KEY AUTOINCREMENT,
+              id INTEGER PRIMARY KEY, -- the number of its pack too
               digest TEXT NOT NULL,
               cid BLOB NOT NULL,
               size INTEGER NOT NULL,
               created INTEGER NOT NULL, -- nanoseconds since the epoch
-              pack INTEGER, -- none as long as its bytes are not here
+              here INTEGER NOT NULL, -- 0 as long as only its CID is known
               deleted INTEGER NOT NULL DEFAULT 0 -- still read by somebody
             ) STRICT;
             CREATE UNIQUE INDEX blob_digest ON blob (digest) WHERE deleted = 0;
-            CREATE INDEX blob_pack ON blob (pack);
-            CREATE TABLE block (
+            CREATE TABLE block ( -- but of blobs that are one block
               id INTEGER PRIMARY KEY AUTOINCREMENT,
               cid BLOB NOT NULL UNIQUE,
               pack INTEGER NOT NULL,
@@ -74,7 +74,7 @@ final class MetaStore implements AutoCloseable {
             CREATE INDEX part_block ON part (block);
             """;
 
-    private static final String BLOB = "SELECT id, digest, cid, size, created, pack FROM blob ";
+    private static final String BLOB = "SELECT id, digest, cid, size, created, here FROM blob ";
 
     private final Connection connection;
     private final ReentrantLock lock = new ReentrantLock();
@@ -82,11 +82,50 @@ final class MetaStore implements AutoCloseable {
     /** By their SQL: what this file has, and no more. */
     private final Map<String, PreparedStatement> statements = new HashMap<>();
 
-    /** @param pack empty as long as its bytes are not here */
-    record Blob(long id, Digest digest, Cid cid, long size, Instant created, Optional<Long> pack) {}
+    /**
+     * A blob.
+     *
+     * @param id the number of its pack too
+     * @param here whether its bytes are
+     */
+    record Blob(long id, Digest digest, Cid cid, long size, Instant created, boolean here) {
 
-    /** Where a block is. */
+        /** Whether it is one block, of which it need not be told where it is. */
+        boolean isSole() {
+            return isSole(digest, cid);
+        }
+
+        static boolean isSole(Digest digest, Cid cid) {
+            return cid.codec() == Codec.RAW
+                    && cid.digest().filter(digest::equals).isPresent();
+        }
+
+        /** Where its block is, if it is one. */
+        Place place() {
+            return new Place(-id, cid, id, 0, (int) size);
+        }
+    }
+
+    /**
+     * Where a block is.
+     *
+     * @param block its id; of a blob that is one block, that of the blob, below zero
+     */
     record Place(long block, Cid cid, long pack, long position, int length) {}
+
+    /**
+     * What became of the blocks of a pack.
+     *
+     * @param elsewhere those that are in another place already
+     * @param fresh ids of the others
+     */
+    record Added(List<Part> elsewhere, List<Long> fresh) {
+
+        Added {
+            elsewhere = List.copyOf(elsewhere);
+            fresh = List.copyOf(fresh);
+        }
+    }
 
     /** A leaf of a blob. */
     record Extent(long start, Place place) {}
@@ -200,8 +239,16 @@ final class MetaStore implements AutoCloseable {
             PreparedStatement statement = statement("SELECT id, cid, pack, position, length FROM block WHERE cid = ?");
             statement.setBytes(1, cid.bytes());
             try (ResultSet row = statement.executeQuery()) {
-                return row.next() ? Optional.of(place(row)) : Optional.<Place>empty();
+                if (row.next()) {
+                    return Optional.of(place(row));
+                }
             }
+            Optional<Digest> digest = cid.digest();
+            return digest.isEmpty()
+                    ? Optional.<Place>empty()
+                    : findInside(digest.get())
+                            .filter(blob -> blob.here() && blob.isSole())
+                            .map(Blob::place);
         });
     }
 
@@ -231,7 +278,7 @@ final class MetaStore implements AutoCloseable {
     Set<Long> packs() {
         return read("listing packs", () -> {
             Set<Long> packs = new HashSet<>();
-            try (ResultSet row = statement("SELECT pack FROM block UNION SELECT pack FROM blob WHERE pack IS NOT NULL")
+            try (ResultSet row = statement("SELECT pack FROM block UNION SELECT id FROM blob WHERE here = 1")
                     .executeQuery()) {
                 while (row.next()) {
                     packs.add(row.getLong(1));
@@ -245,19 +292,22 @@ final class MetaStore implements AutoCloseable {
      * Adds a blob whose bytes are in {@code pack}, or fills one up that was declared.
      *
      * @param parts of the pack that are there
-     * @return the blocks of the pack that are in another one already
+     * @return which of the blocks are there already, and the ids of the others
      * @throws AlreadyExistsException if the blob and its bytes are there already
      */
-    List<Part> add(long number, Pack pack, List<Part> parts) {
+    Added add(long number, Pack pack, List<Part> parts) {
         return write("storing " + pack.digest(), () -> {
             Optional<Blob> existing = findInside(pack.digest());
-            if (existing.isPresent() && existing.get().pack().isPresent()) {
-                throw new AlreadyExistsException("content %s".formatted(pack.digest()));
+            if (existing.isPresent()) {
+                if (existing.get().here()) {
+                    throw new AlreadyExistsException("content %s".formatted(pack.digest()));
+                }
+                run("DELETE FROM blob WHERE id = ?", existing.get().id());
             }
-            long blob = existing.isPresent()
-                    ? fill(existing.get().id(), pack.root(), number)
-                    : insert(pack.digest(), pack.root(), pack.size(), pack.created(), Optional.of(number));
-            return addParts(blob, number, parts);
+            insert(number, pack.digest(), pack.root(), pack.size(), pack.created(), true);
+            return Blob.isSole(pack.digest(), pack.root())
+                    ? new Added(List.of(), List.of(-number))
+                    : addParts(number, parts);
         });
     }
 
@@ -267,33 +317,21 @@ final class MetaStore implements AutoCloseable {
         return first(statement);
     }
 
-    private long insert(Digest digest, Cid cid, long size, Instant created, Optional<Long> pack) throws SQLException {
+    private void insert(long id, Digest digest, Cid cid, long size, Instant created, boolean here) throws SQLException {
         PreparedStatement statement =
-                statement("INSERT INTO blob (digest, cid, size, created, pack) VALUES (?, ?, ?, ?, ?) RETURNING id");
-        statement.setString(1, digest.toString());
-        statement.setBytes(2, cid.bytes());
-        statement.setLong(3, size);
-        statement.setLong(4, created.getEpochSecond() * 1_000_000_000L + created.getNano());
-        if (pack.isPresent()) {
-            statement.setLong(5, pack.get());
-        }
-        return id(statement);
-    }
-
-    private long fill(long blob, Cid root, long pack) throws SQLException {
-        PreparedStatement statement = statement("UPDATE blob SET pack = ?, cid = ? WHERE id = ?");
-        statement.setLong(1, pack);
-        statement.setBytes(2, root.bytes());
-        statement.setLong(3, blob);
+                statement("INSERT INTO blob (id, digest, cid, size, created, here) VALUES (?, ?, ?, ?, ?, ?)");
+        statement.setLong(1, id);
+        statement.setString(2, digest.toString());
+        statement.setBytes(3, cid.bytes());
+        statement.setLong(4, size);
+        statement.setLong(5, created.getEpochSecond() * 1_000_000_000L + created.getNano());
+        statement.setBoolean(6, here);
         statement.executeUpdate();
-        PreparedStatement old = statement("DELETE FROM part WHERE blob = ?");
-        old.setLong(1, blob);
-        old.executeUpdate();
-        return blob;
     }
 
-    private List<Part> addParts(long blob, long pack, List<Part> parts) throws SQLException {
+    private Added addParts(long pack, List<Part> parts) throws SQLException {
         List<Part> elsewhere = new ArrayList<>();
+        List<Long> fresh = new ArrayList<>();
         for (int i = 0; i < parts.size(); i++) {
             Part part = parts.get(i);
             PreparedStatement find = statement("SELECT id FROM block WHERE cid = ?");
@@ -308,15 +346,16 @@ final class MetaStore implements AutoCloseable {
                 elsewhere.add(part);
             } else {
                 block = insertBlock(pack, part);
+                fresh.add(block);
             }
             PreparedStatement link = statement("INSERT INTO part (blob, number, start, block) VALUES (?, ?, ?, ?)");
-            link.setLong(1, blob);
+            link.setLong(1, pack);
             link.setInt(2, i);
             link.setLong(3, part.leaf() ? part.offset() : -1);
             link.setLong(4, block);
             link.executeUpdate();
         }
-        return elsewhere;
+        return new Added(elsewhere, fresh);
     }
 
     private long insertBlock(long pack, Part part) throws SQLException {
@@ -354,12 +393,13 @@ final class MetaStore implements AutoCloseable {
      *
      * @throws AlreadyExistsException if it is known
      */
-    void declare(Digest digest, Cid cid, long size, Instant now) {
-        long _ = durably(() -> write("storing the CID of " + digest, () -> {
+    void declare(long id, Digest digest, Cid cid, long size, Instant now) {
+        boolean _ = durably(() -> write("storing the CID of " + digest, () -> {
             if (findInside(digest).isPresent()) {
                 throw new AlreadyExistsException("content %s".formatted(digest));
             }
-            return insert(digest, cid, size, now, Optional.empty());
+            insert(id, digest, cid, size, now, false);
+            return true;
         }));
     }
 
@@ -388,13 +428,7 @@ final class MetaStore implements AutoCloseable {
             }
             Map<Long, Integer> counts = new HashMap<>();
             places.forEach(place -> counts.merge(place.pack(), 1, Integer::sum));
-            PreparedStatement own = statement("SELECT pack FROM blob WHERE id = ? AND pack IS NOT NULL");
-            own.setLong(1, blob);
-            try (ResultSet row = own.executeQuery()) {
-                if (row.next()) {
-                    counts.putIfAbsent(row.getLong(1), 0);
-                }
-            }
+            counts.putIfAbsent(blob, 0);
             Set<Long> unused = new HashSet<>();
             for (var pack : counts.entrySet()) {
                 if (!isUsed(pack.getKey(), blob, pack.getValue())) {
@@ -411,7 +445,7 @@ final class MetaStore implements AutoCloseable {
     /** Whether a pack is of another blob, or has more blocks than those that are freed. */
     private boolean isUsed(long pack, long blob, int freed) throws SQLException {
         PreparedStatement statement = statement("""
-                SELECT EXISTS (SELECT 1 FROM blob WHERE pack = ?1 AND id <> ?2)
+                SELECT EXISTS (SELECT 1 FROM blob WHERE id = ?1 AND id <> ?2)
                 OR (SELECT count(*) FROM block WHERE pack = ?1) > ?3""");
         statement.setLong(1, pack);
         statement.setLong(2, blob);
@@ -456,12 +490,12 @@ final class MetaStore implements AutoCloseable {
     List<Blob> dropPack(long pack) {
         return write("dropping pack " + pack, () -> {
             PreparedStatement select = statement(BLOB + """
-                    WHERE pack = ?1
+                    WHERE id = ?1
                     OR id IN (SELECT p.blob FROM part p JOIN block b ON b.id = p.block WHERE b.pack = ?1)""");
             select.setLong(1, pack);
             List<Blob> blobs = blobs(select);
             for (Blob blob : blobs) {
-                run("UPDATE blob SET pack = NULL WHERE id = ?", blob.id());
+                run("UPDATE blob SET here = 0 WHERE id = ?", blob.id());
                 run("DELETE FROM part WHERE blob = ?", blob.id());
             }
             run("DELETE FROM block WHERE pack = ?", pack);
@@ -478,15 +512,13 @@ final class MetaStore implements AutoCloseable {
         List<Blob> blobs = new ArrayList<>();
         try (ResultSet row = statement.executeQuery()) {
             while (row.next()) {
-                long pack = row.getLong(6);
-                Optional<Long> known = row.wasNull() ? Optional.empty() : Optional.of(pack);
                 blobs.add(new Blob(
                         row.getLong(1),
                         Digest.parse(row.getString(2)),
                         Cid.decode(row.getBytes(3)),
                         row.getLong(4),
                         Instant.ofEpochSecond(0, row.getLong(5)),
-                        known));
+                        row.getBoolean(6)));
             }
         }
         return blobs;

@@ -34,6 +34,8 @@ final class OpenBlobs implements AutoCloseable {
     /** Those that are not deleted, the longest unused first. */
     private final LinkedHashMap<Digest, StoredBlob> open = new LinkedHashMap<>(16, 0.75f, true);
 
+    private int weight;
+
     /** Readers by the id of the blob. */
     private final Map<Long, Integer> readers = new HashMap<>();
 
@@ -44,23 +46,28 @@ final class OpenBlobs implements AutoCloseable {
         this.packs = packs;
     }
 
-    /** Opens a blob that nobody has open. */
+    /** Opens a blob that nobody has open; empty if its bytes are not here. */
     interface Opener {
-        StoredBlob open() throws IOException;
+        Optional<StoredBlob> open() throws IOException;
     }
 
-    /** Begins to read a blob; {@link #release} ends it. */
-    StoredBlob acquire(Digest digest, Opener opener) throws IOException {
+    /** Begins to read a blob, if its bytes are here; {@link #release} ends it. */
+    Optional<StoredBlob> acquire(Digest digest, Opener opener) throws IOException {
         lock.lock();
         try {
             StoredBlob known = open.get(digest);
             if (known == null) {
                 // Under the lock, which deletion needs too: what is found in the map stays until it is open.
-                known = opener.open();
+                Optional<StoredBlob> opened = opener.open();
+                if (opened.isEmpty()) {
+                    return opened;
+                }
+                known = opened.get();
                 open.put(digest, known);
+                weight += known.weight();
             }
             readers.merge(known.blob().id(), 1, Integer::sum);
-            return known;
+            return Optional.of(known);
         } finally {
             lock.unlock();
         }
@@ -91,7 +98,6 @@ final class OpenBlobs implements AutoCloseable {
     }
 
     private void trim(List<StoredBlob> close) {
-        int weight = open.values().stream().mapToInt(StoredBlob::weight).sum();
         var oldest = open.values().iterator();
         while (oldest.hasNext() && (open.size() > MAX_IDLE || weight > MAX_WEIGHT)) {
             StoredBlob blob = oldest.next();
@@ -116,6 +122,9 @@ final class OpenBlobs implements AutoCloseable {
         lock.lock();
         try {
             StoredBlob known = open.remove(blob.digest());
+            if (known != null) {
+                weight -= known.weight();
+            }
             unread = !readers.containsKey(blob.id());
             if (unread) {
                 if (known != null) {

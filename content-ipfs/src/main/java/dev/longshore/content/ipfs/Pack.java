@@ -12,15 +12,15 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.zip.CRC32C;
 
 /**
  * The table at the end of a pack: of which blob it is, and which of its bytes are which block. The file is the blob, at the same
- * offsets, then its nodes, then this table, its length and its sha256: it is known to be whole when it is read. Blocks that another
+ * offsets, then its nodes, then this table, its checksum and length: it is known to be whole when it is read. Blocks that another
  * pack has too may have been taken out of the file, whose length stays: whoever reads one verifies it.
  *
  * @param root of the blob's DAG
@@ -38,7 +38,7 @@ record Pack(Digest digest, Cid root, long size, Instant created, List<Part> part
     record Part(Cid cid, long offset, int length, boolean leaf) {}
 
     private static final long MAGIC = 0x4c5348_49504653L; // LSHIPFS
-    private static final int FOOTER = 32 + 4 + 8; // hash, length, magic
+    private static final int FOOTER = 4 + 4 + 8; // checksum, length, magic
     private static final int MAX_TABLE = 1 << 30;
 
     Pack {
@@ -62,7 +62,7 @@ record Pack(Digest digest, Cid root, long size, Instant created, List<Part> part
                 out.writeBoolean(part.leaf());
             }
             byte[] table = bytes.toByteArray();
-            out.write(sha256(table, table.length));
+            out.writeInt(checksum(table));
             out.writeInt(table.length);
             out.writeLong(MAGIC);
         } catch (IOException e) {
@@ -84,14 +84,13 @@ record Pack(Digest digest, Cid root, long size, Instant created, List<Part> part
             return Optional.empty();
         }
         ByteBuffer footer = readAt(file, end - FOOTER, FOOTER);
-        byte[] hash = new byte[32];
-        footer.get(hash);
+        int checksum = footer.getInt();
         int length = footer.getInt();
         if (footer.getLong() != MAGIC || length < 0 || length > Math.min(MAX_TABLE, end - FOOTER)) {
             return Optional.empty();
         }
         byte[] table = readAt(file, end - FOOTER - length, length).array();
-        if (!MessageDigest.isEqual(hash, sha256(table, length))) {
+        if (checksum(table) != checksum) {
             return Optional.empty();
         }
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(table))) {
@@ -118,10 +117,10 @@ record Pack(Digest digest, Cid root, long size, Instant created, List<Part> part
         return Cid.decode(in.readNBytes(in.readUnsignedShort()));
     }
 
-    private static byte[] sha256(byte[] bytes, int length) {
-        MessageDigest digester = Digest.digester("sha256");
-        digester.update(bytes, 0, length);
-        return digester.digest();
+    private static int checksum(byte[] table) {
+        CRC32C checksum = new CRC32C();
+        checksum.update(table);
+        return (int) checksum.getValue();
     }
 
     /** Exactly {@code length} bytes, ready to be read. */

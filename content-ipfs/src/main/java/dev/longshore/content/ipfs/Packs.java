@@ -1,5 +1,6 @@
 package dev.longshore.content.ipfs;
 
+import dev.longshore.content.ipfs.MetaStore.Added;
 import dev.longshore.content.ipfs.MetaStore.Blob;
 import dev.longshore.content.ipfs.MetaStore.Freed;
 import dev.longshore.content.ipfs.MetaStore.Place;
@@ -52,7 +53,7 @@ final class Packs implements AutoCloseable {
     private final IpfsLayout layout;
     private final Clock clock;
     private final MetaStore map;
-    private final Optional<NodeCopies> copies;
+    private final Verified verified = new Verified();
     private final AtomicLong lastNumber = new AtomicLong();
 
     /** Held while blobs are added to the map, and from when it is decided what is freed until it is gone. */
@@ -97,6 +98,11 @@ final class Packs implements AutoCloseable {
         return map;
     }
 
+    /** The blocks that this process need not verify again. */
+    Verified verified() {
+        return verified;
+    }
+
     /** Makes the map say what is on the disk. */
     private void reconcile() throws IOException {
         Set<Long> known = map.packs();
@@ -137,7 +143,12 @@ final class Packs implements AutoCloseable {
             }
             try (FileChannel channel = FileChannel.open(file.getValue(), StandardOpenOption.READ)) {
                 Optional<Pack> table = Pack.read(channel);
-                if (table.isPresent()) {
+                if (table.isPresent()
+                        && Blob.isSole(table.get().digest(), table.get().root())) {
+                    if (isGood(channel, table.get().parts().getFirst()) && addIfAbsent(file.getKey(), table.get())) {
+                        continue;
+                    }
+                } else if (table.isPresent()) {
                     for (Part part : table.get().parts()) {
                         if (isGood(channel, part)) {
                             map.addBlock(file.getKey(), part);
@@ -147,7 +158,9 @@ final class Packs implements AutoCloseable {
                     continue;
                 }
             }
-            log.atWarn().addKeyValue("pack", file.getValue()).log("dropping a pack that is damaged at its end");
+            log.atWarn()
+                    .addKeyValue("pack", file.getValue())
+                    .log("dropping a pack that is damaged, or not the only one of its blob");
             Files.delete(file.getValue());
         }
         for (var pack : tables.entrySet()) {
@@ -171,7 +184,7 @@ final class Packs implements AutoCloseable {
 
     private boolean addIfAbsent(long number, Pack table) {
         try {
-            List<Part> _ = map.add(number, table, table.parts());
+            Added _ = map.add(number, table, table.parts());
             return true;
         } catch (AlreadyExistsException e) {
             return false;
@@ -224,8 +237,13 @@ final class Packs implements AutoCloseable {
                     Optional<Blob> blob = map.find(digest);
                     if (blob.isEmpty()) {
                         List<String> lines = Files.readAllLines(file);
-                        map.declare(digest, Cid.parse(lines.get(0)), Long.parseLong(lines.get(1)), clock.instant());
-                    } else if (blob.get().pack().isPresent()) {
+                        map.declare(
+                                lastNumber.incrementAndGet(),
+                                digest,
+                                Cid.parse(lines.get(0)),
+                                Long.parseLong(lines.get(1)),
+                                clock.instant());
+                    } else if (blob.get().here()) {
                         Files.delete(file); // left by a crash
                     }
                 } catch (InvalidArgumentException | NumberFormatException | IndexOutOfBoundsException e) {
@@ -270,17 +288,18 @@ final class Packs implements AutoCloseable {
             throw e;
         }
         DurableFiles.move(file, target);
-        List<Part> elsewhere;
+        Added added;
         changes.lock();
         try {
-            elsewhere = map.add(number, table, parts);
+            added = map.add(number, table, parts);
         } catch (AlreadyExistsException e) {
             Files.delete(target);
             throw e;
         } finally {
             changes.unlock();
         }
-        punch(target, elsewhere);
+        added.fresh().forEach(verified::add); // as they were before they were written
+        punch(target, added.elsewhere());
         Files.deleteIfExists(layout.declared(digest));
     }
 
@@ -323,7 +342,7 @@ final class Packs implements AutoCloseable {
         // The map is lost more easily than a file.
         DurableFiles.write(
                 layout.declared(digest), "%s%n%d%n".formatted(cid, size).getBytes(StandardCharsets.UTF_8));
-        map.declare(digest, cid, size, clock.instant());
+        map.declare(lastNumber.incrementAndGet(), digest, cid, size, clock.instant());
     }
 
     /** Frees what a blob has that no other needs. The blob is hidden in the map, and nobody reads it. */

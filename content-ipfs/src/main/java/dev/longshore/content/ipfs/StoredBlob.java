@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.StandardOpenOption;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,32 +49,17 @@ final class StoredBlob implements AutoCloseable {
         this.traffic = traffic;
     }
 
-    /** Which blocks this process has verified, by their ids in the map. */
-    static final class Verified {
-
-        private final BitSet blocks = new BitSet();
-
-        synchronized boolean has(long block) {
-            return block <= Integer.MAX_VALUE && blocks.get((int) block);
-        }
-
-        synchronized void add(long block) {
-            if (block <= Integer.MAX_VALUE) {
-                blocks.set((int) block);
-            }
-        }
-    }
-
     /**
      * Opens the packs of a blob.
      *
      * @param upstream where damaged blocks can be had, verified
      * @throws DataLossException if the map does not know where all of it is
      */
-    static StoredBlob open(
-            Blob blob, Packs packs, Verified verified, BlockSource upstream, IpfsLayout layout, Traffic traffic)
+    static StoredBlob open(Blob blob, Packs packs, BlockSource upstream, IpfsLayout layout, Traffic traffic)
             throws IOException {
-        List<Extent> extents = packs.map().extents(blob.id());
+        List<Extent> extents = blob.isSole()
+                ? List.of(new Extent(0, blob.place()))
+                : packs.map().extents(blob.id());
         Place[] places = new Place[extents.size()];
         long[] starts = new long[extents.size()];
         long end = 0;
@@ -101,7 +85,7 @@ final class StoredBlob implements AutoCloseable {
             close(channels);
             throw e;
         }
-        return new StoredBlob(blob, places, starts, channels, verified, upstream, layout, traffic);
+        return new StoredBlob(blob, places, starts, channels, packs.verified(), upstream, layout, traffic);
     }
 
     Blob blob() {

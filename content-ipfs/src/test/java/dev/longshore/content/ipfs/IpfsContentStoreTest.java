@@ -271,8 +271,8 @@ final class IpfsContentStoreTest {
         }
         // As the commit leaves it when it is killed while it writes behind the data.
         IpfsLayout layout = new IpfsLayout(root);
-        Path committing = layout.committing(ref, bytes.length);
-        Files.move(layout.data(ref), committing);
+        Path committing = layout.ingest(ref).committing(bytes.length);
+        Files.move(layout.ingest(ref).data(), committing);
         Files.write(committing, new byte[1000], StandardOpenOption.APPEND);
         try (IpfsContentStore store = Stores.open(root)) {
             assertThat(store.status(CONTEXT, ref).offset()).isEqualTo(bytes.length);

@@ -45,6 +45,19 @@ public final class Cid {
     }
 
     /**
+     * The CID of a file of one raw block.
+     *
+     * @param sha256 of the file
+     * @throws InvalidArgumentException if it is of another algorithm
+     */
+    public static Cid raw(Digest sha256) {
+        if (!sha256.algorithm().equals("sha256")) {
+            throw new InvalidArgumentException("a CID of digest %s would be unusual: use sha256".formatted(sha256));
+        }
+        return sha256(Codec.RAW, HexFormat.of().parseHex(sha256.hex()));
+    }
+
+    /**
      * Version 1, of a block that has been hashed already.
      *
      * @param hash the block's sha2-256, which becomes the CID's
