@@ -37,6 +37,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
 /**
@@ -57,6 +59,11 @@ public final class IpfsContentStore implements ContentStore {
     private final Packs packs;
     private final OpenBlobs open;
     private final Fetches fetches;
+
+    /** Threads of the system: hashing is done by native code. */
+    private final ExecutorService hashers = Executors.newFixedThreadPool(
+            Runtime.getRuntime().availableProcessors(),
+            Thread.ofPlatform().daemon().name("hash-", 0).factory());
 
     /** Refs that somebody holds. */
     private final Map<String, Hold> held = new ConcurrentHashMap<>();
@@ -276,6 +283,10 @@ public final class IpfsContentStore implements ContentStore {
         return new NotFoundException("ingest \"%s\"".formatted(ref));
     }
 
+    ExecutorService hashers() {
+        return hashers;
+    }
+
     /** The end of what {@code writer} holds. */
     void unlock(String ref, IpfsContentWriter writer) {
         held.computeIfPresent(
@@ -319,6 +330,7 @@ public final class IpfsContentStore implements ContentStore {
     @Override
     public void close() {
         fetches.close();
+        hashers.shutdown();
         open.close();
         packs.close();
         copies.ifPresent(NodeCopies::close);

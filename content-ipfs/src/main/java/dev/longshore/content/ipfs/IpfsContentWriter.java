@@ -14,6 +14,7 @@ import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -25,6 +26,8 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -34,6 +37,9 @@ import java.util.concurrent.locks.ReentrantLock;
 final class IpfsContentWriter implements ContentWriter {
 
     private static final int REHASH_BUFFER = 1 << 20;
+
+    /** Bytes that take longer to hash than another thread takes to begin. */
+    private static final int WORTH_A_THREAD = 128 << 10;
 
     private final IpfsContentStore store;
     private final Ingest ingest;
@@ -108,14 +114,36 @@ final class IpfsContentWriter implements ContentWriter {
     /** Takes what the file has at the offset. */
     private void hash(ByteBuffer bytes) throws IOException {
         long end = offset + bytes.remaining();
-        digester.update(bytes.duplicate());
         if (importer.isEmpty() && end > FileImporter.CHUNK) {
             importer = Optional.of(beginImport());
         }
-        if (importer.isPresent()) {
+        if (importer.isEmpty()) {
+            digester.update(bytes);
+        } else if (bytes.remaining() < WORTH_A_THREAD) {
+            digester.update(bytes.duplicate());
             importer.get().add(bytes);
+        } else {
+            hashTwice(importer.get(), bytes);
         }
         offset = end;
+    }
+
+    /** Hashes the blocks on another thread while this one hashes the whole. */
+    private void hashTwice(FileImporter blocks, ByteBuffer bytes) throws IOException {
+        ByteBuffer same = bytes.duplicate();
+        Future<Boolean> cut = store.hashers().submit(() -> {
+            blocks.add(same);
+            return true;
+        });
+        digester.update(bytes);
+        try {
+            boolean _ = cut.get();
+        } catch (ExecutionException e) {
+            throw new IOException("cutting ingest \"%s\" into blocks".formatted(request.ref()), e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while writing ingest " + request.ref());
+        }
     }
 
     /** Cuts what is before the offset, one chunk at most. */
