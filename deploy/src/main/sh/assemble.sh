@@ -50,6 +50,7 @@ class_path() { # PROGRAM MODULE
 class_path longshored core-daemon
 class_path longshore-snapshotter-overlay snapshotter-overlay
 class_path longshore-snapshotter-stargz snapshotter-stargz
+class_path longshore-content-ipfs content-ipfs
 class_path containerd-shim-runc-v2 shim-runc-v2
 class_path longshore cli
 class_path longshore-stream-gzip stream-processors
@@ -65,7 +66,7 @@ for jar in $plugin_jars; do
   case " $daemon_jars " in *" $jar "*) base="$base${base:+ }$jar" ;; esac
 done
 printf '%s\n' "$base" >"$out/lib/base.classpath"
-for program in longshored longshore-snapshotter-overlay longshore-snapshotter-stargz containerd-shim-runc-v2 longshore; do
+for program in longshored longshore-snapshotter-overlay longshore-snapshotter-stargz longshore-content-ipfs containerd-shim-runc-v2 longshore; do
   IFS= read -r jars <"$out/lib/$program.classpath"
   list=$base
   for jar in $jars; do

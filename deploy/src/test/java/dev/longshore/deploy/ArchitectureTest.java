@@ -37,6 +37,8 @@ class ArchitectureTest {
                         "dev.longshore.overlay",
                         "dev.longshore.snapshots",
                         "dev.longshore.stargz",
+                        "dev.longshore.content.ipfs",
+                        "dev.longshore.ipfs",
                         "dev.longshore.shim",
                         "dev.longshore.cli",
                         "dev.longshore.stream.ctd",
@@ -71,6 +73,18 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "dev.longshore.daemon..",
                         "dev.longshore.overlay..",
+                        "dev.longshore.shim..",
+                        "dev.longshore.cli..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.longshore.content..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "dev.longshore.daemon..",
+                        "dev.longshore.overlay..",
+                        "dev.longshore.stargz..",
                         "dev.longshore.shim..",
                         "dev.longshore.cli..")
                 .check(classes);
@@ -128,7 +142,11 @@ class ArchitectureTest {
                 .resideInAPackage("dev.longshore.daemon..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("dev.longshore.overlay..", "dev.longshore.stargz..", "dev.longshore.shim..")
+                .resideInAnyPackage(
+                        "dev.longshore.overlay..",
+                        "dev.longshore.stargz..",
+                        "dev.longshore.content..",
+                        "dev.longshore.shim..")
                 .check(classes);
     }
 
@@ -138,6 +156,7 @@ class ArchitectureTest {
                 .that()
                 .resideInAnyPackage(
                         "dev.longshore.estargz..",
+                        "dev.longshore.ipfs..",
                         "dev.longshore.registry..",
                         "dev.longshore.sdk..",
                         "dev.longshore.snapshots..",

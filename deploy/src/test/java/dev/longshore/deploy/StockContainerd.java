@@ -24,6 +24,7 @@ final class StockContainerd implements AutoCloseable {
     private final List<String> prefix;
     private final boolean withOverlay;
     private String more = "";
+    private String disabled = "";
     private @Nullable Process overlay;
     private @Nullable Process daemon;
 
@@ -48,6 +49,11 @@ final class StockContainerd implements AutoCloseable {
     /** Adds tables to its configuration, before it is started. */
     void configure(String tables) {
         more += tables;
+    }
+
+    /** Disables a plugin of its own, before it is started. */
+    void disable(String plugin) {
+        disabled += ", \"%s\"".formatted(plugin);
     }
 
     /** Starts what does not run. */
@@ -86,10 +92,10 @@ final class StockContainerd implements AutoCloseable {
                 version = 2
                 root = "%1$s/lib"
                 state = "%1$s/state"
-                disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
+                disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"%3$s]
                 [grpc]
                 address = "%2$s"
-                """.formatted(root, address);
+                """.formatted(root, address, disabled);
         if (withOverlay) {
             config += """
                     [proxy_plugins.%s]

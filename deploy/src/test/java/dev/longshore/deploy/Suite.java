@@ -62,6 +62,13 @@ final class Suite implements AutoCloseable {
         return up(false, List.of(), List.of("--snapshotter", "stargz"), Map.of("stargz.toml", configuration));
     }
 
+    /** Longshore, whatever {@code longshore.peer} says, with its content in IPFS, in the place of the daemon's own store. */
+    static Suite upWithIpfs(String contentFlags) {
+        Programs.needRoot();
+        Programs.need("runc", "ctr", "busybox");
+        return up(false, List.of(), List.of("--content", "ipfs"), Map.of("ipfs.flags", contentFlags));
+    }
+
     private static Suite up(boolean peer, List<String> prefix, List<String> flags, Map<String, String> files) {
         try {
             Suite suite = new Suite(Files.createTempDirectory("ls"), peer, prefix, flags);
