@@ -8,6 +8,7 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -181,7 +182,7 @@ public final class ContentBench {
     /** Bytes on the disk, holes not counted. */
     private static long used(Path root) throws IOException, InterruptedException {
         Process du = new ProcessBuilder("du", "-s", "--block-size=1", root.toString()).start();
-        String line = new String(du.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        String line = new String(du.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         du.waitFor();
         return Long.parseLong(line.substring(0, line.indexOf('\t')));
     }

@@ -4,7 +4,7 @@
 # is not started by that), and leaves nothing else behind.
 #
 #   --rounds N      rounds of `ctr run` and of daemon starts (15); imports and pulls take a third of it, memory two
-#   --only LIST     some of: run,parallel,import,pull,processors,snapshots,memory,start (all)
+#   --only LIST     some of: run,parallel,import,pull,processors,snapshots,ipfs,memory,start (all)
 #   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
 #   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
 #
@@ -18,7 +18,7 @@ top=$(cd -P "$here/../.." && pwd)
 . "$top/deploy/prepare.sh"
 
 rounds=15
-only=run,parallel,import,pull,processors,snapshots,memory,start
+only=run,parallel,import,pull,processors,snapshots,ipfs,memory,start
 output=$top/docs/performance.md
 home=
 while [ $# -gt 0 ]; do
@@ -399,6 +399,20 @@ snapshots() {
   done
 }
 
+# content-ipfs against the daemon's own store, without a socket between: see ContentBench. One of them is c here, the other l.
+measure_ipfs() {
+  local jars='' jar jdk side operation value count=$((rounds < 5 ? rounds : 5))
+  for jar in $(cat "$home/lib/longshored.classpath" "$home/lib/longshore-content-ipfs.classpath"); do jars=$jars${jars:+:}$home/lib/$jar; done
+  read -r jdk <"$home/lib/jdk"
+  mkdir "$work/ipfs"
+  timeout 300 "$jdk/bin/java" -XX:+UseSerialGC -Xmx1g --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=error "-Djava.library.path=$home/lib/native" -cp "$jars" "$here/ContentBench.java" \
+    "$work/ipfs" $count >"$work/ipfs.out" || die "content-ipfs could not be measured, or took more than 300 s"
+  while read -r side operation value; do
+    note "ipfs-$operation-$side" "$value"
+  done <"$work/ipfs.out"
+}
+
 # Measures an action by turns: A B A B, then B A B A, so that neither always follows the other. \$sides says whose.
 sides='c l'
 turns() { # NAME COUNT BEFORE ACTION ARGUMENTS...
@@ -493,6 +507,10 @@ if wants processors; then
   processors
 fi
 rm -rf "$work/big"
+if wants ipfs; then
+  say "Content in IPFS"
+  measure_ipfs
+fi
 if wants snapshots; then
   say "Snapshots: Prepare, Mounts, Commit, Remove"
   snapshots
@@ -650,6 +668,33 @@ pull_tables() {
     echo "| while it pulls, $compression | $(most "peak-$compression-c") | $cells | $verdict |"
   done
 }
+ipfs_table() {
+  local operation what ratio verdict share
+  echo
+  echo "| content store, ms | the daemon's own: min / median / max | content-ipfs: min / median / max | ratio | target |"
+  echo "| --- | --- | --- | --- | --- |"
+  for operation in small read-small big read-big; do
+    case $operation in
+      small) what='10,000 blobs of 1 to 8 KiB, written by four' ;;
+      read-small) what='the same, read' ;;
+      big) what='150 MB, written' ;;
+      read-big) what='the same, read' ;;
+    esac
+    ratio=$(ratio "ipfs-$operation-l" "ipfs-$operation-c")
+    judge "content-ipfs: $what" "$ratio" 1.5
+    echo "| $what | $(cell "ipfs-$operation-c") | $(cell "ipfs-$operation-l") | $ratio | $verdict |"
+  done
+  ratio=$(ratio ipfs-random-l ipfs-random-c)
+  judge 'content-ipfs: 4 KiB at random' "$ratio" 2.0
+  echo "| 4 KiB at random, median of 20,000, µs | $(milliseconds ipfs-random-c) | $(milliseconds ipfs-random-l) | $ratio | $verdict |"
+  share=$(median ipfs-again-l | cut -d. -f1)
+  verdict='at most 15 %: reached'
+  if [ "$share" -gt 150 ]; then
+    verdict='at most 15 %: **missed**'
+    missed+=("content-ipfs: a layer with 90 % of another's chunks stores $((share / 10)) % more")
+  fi
+  echo "| bytes that a layer with 90 % of its chunks there takes | 100 % | $(awk -v p="$share" 'BEGIN { printf "%.1f %%", p / 10 }') | - | $verdict |"
+}
 processor_table() {
   local kind name bytes verdict what ratio
   echo
@@ -702,6 +747,7 @@ END
   if wants pull; then pull_tables; fi
   if wants processors; then processor_table; fi
   if wants snapshots; then snapshot_tables; fi
+  if wants ipfs; then ipfs_table; fi
   if wants memory; then
     echo
     echo "| memory, MiB | containerd: PSS (alone), processes | Longshore: PSS (alone), processes | ratio (alone) | target |"
