@@ -1,5 +1,6 @@
 package dev.longshore.content.ipfs;
 
+import dev.longshore.content.ipfs.kubo.ApiAddress;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.flag.Flags;
 import dev.longshore.sdk.flag.Flags.Parsed;
@@ -18,6 +19,7 @@ import java.util.Optional;
  *
  * @param serve where and for whom
  * @param root absolute, where blocks are kept
+ * @param api of an IPFS node that has copies of all blobs, and gives what others have; empty for none
  * @param gateway a trustless gateway to ask for blocks that are not here
  * @param serveGateway where to give blocks to peers
  * @param blockTimeout what a source has for one block
@@ -25,12 +27,16 @@ import java.util.Optional;
 record Config(
         ServeOptions serve,
         Path root,
+        Optional<ApiAddress> api,
         Optional<URI> gateway,
         Optional<InetSocketAddress> serveGateway,
         Duration blockTimeout,
         String logLevel) {
 
     static final Duration DEFAULT_BLOCK_TIMEOUT = Duration.ofSeconds(30);
+
+    /** The value of {@code --api} that names no node. */
+    private static final String EMBEDDED = "embedded";
 
     Config {
         if (!Logging.LEVELS.contains(logLevel)) {
@@ -41,6 +47,11 @@ record Config(
     static Flags flags() {
         return ServeOptions.flags(new Flags("longshore-content-ipfs --address SOCKET --root DIR [flags]"))
                 .option("root", "DIR", "where blocks are kept")
+                .option(
+                        "api",
+                        "MULTIADDR",
+                        "an IPFS node to keep copies of all blobs in and to ask for blocks, e.g. /ip4/127.0.0.1/tcp/5001;"
+                                + " default: embedded, which is none")
                 .option("gateway", "URL", "a trustless gateway to ask for blocks that are not here")
                 .option(
                         "serve-gateway",
@@ -64,6 +75,7 @@ record Config(
         return new Config(
                 ServeOptions.of(flags),
                 Path.of(flags.require("root")).toAbsolutePath().normalize(),
+                flags.value("api").filter(api -> !api.equals(EMBEDDED)).map(ApiAddress::parse),
                 flags.value("gateway").map(Config::url),
                 flags.value("serve-gateway").map(Config::address),
                 flags.value("block-timeout").map(Config::seconds).orElse(DEFAULT_BLOCK_TIMEOUT),
