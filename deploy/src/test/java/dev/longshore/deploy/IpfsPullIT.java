@@ -20,6 +20,8 @@ class IpfsPullIT {
 
     private static final String IMAGE = "longshore.dev/it/ipfs:1";
 
+    private static final String PUBLISHED = "longshore.dev/it/published:1";
+
     /** Well-formed, and nobody's. */
     private static final String NOWHERE = "bafkreib5vlyjtkoz3d5gpzwbpqtyvpxhl4nlpqvvkgaalvbbn2sk7jiolm";
 
@@ -86,9 +88,11 @@ class IpfsPullIT {
         first.close();
         open.remove(first);
         assertThat(second.run("repo", "gc", "-q").exit()).isZero();
-        assertThat(second.run("pin", "ls", "--type=recursive", "-q").ok().lines()).contains(cid);
+        assertThat(second.run("pin", "ls", "--type=recursive", "-q").ok().lines())
+                .contains(cid);
         to.longshore("image", "rm", "ipfs://" + cid).ok();
-        assertThat(second.run("pin", "ls", "--type=recursive", "-q").ok().lines()).doesNotContain(cid);
+        assertThat(second.run("pin", "ls", "--type=recursive", "-q").ok().lines())
+                .doesNotContain(cid);
     }
 
     @Test
@@ -106,19 +110,24 @@ class IpfsPullIT {
 
     private void whatARegistryLacksComesFromThePeer(Suite from, Suite to, String cid) throws IOException {
         Path archive = folder.resolve("image.tar");
-        from.ctr("images", "export", archive.toString(), "ipfs://" + cid).ok();
+        // ctr exports no image that has such a name.
+        from.ctr("images", "tag", "ipfs://" + cid, PUBLISHED).ok();
+        from.ctr("images", "export", archive.toString(), PUBLISHED).ok();
         Path layout = Files.createDirectories(folder.resolve("layout"));
         Programs.run(List.of("tar", "-C", layout.toString(), "-xf", archive.toString()))
                 .ok();
         try (Stream<Path> blobs = Files.list(layout.resolve("blobs/sha256"))) {
-            Files.delete(blobs.max(Comparator.comparingLong(blob -> blob.toFile().length()))
-                    .orElseThrow());
+            Files.delete(
+                    blobs.max(Comparator.comparingLong(blob -> blob.toFile().length()))
+                            .orElseThrow());
         }
         to.longshore("image", "rm", "ipfs://" + cid).ok();
         try (PlainRegistry registry = new PlainRegistry(layout)) {
             String name = registry.host() + "/app:1";
             to.longshore("pull", "--plain-http", name).ok();
-            assertThat(to.longshore("run", "--rm", name, "echo", "from both").ok().out())
+            assertThat(to.longshore("run", "--rm", name, "echo", "from both")
+                            .ok()
+                            .out())
                     .contains("from both");
         }
     }
