@@ -3,6 +3,7 @@ package dev.longshore.content.ipfs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.longshore.content.ipfs.kubo.ApiAddress;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.flag.Flags.UsageException;
 import java.io.IOException;
@@ -30,6 +31,8 @@ final class ConfigTest {
         Config config = parse();
         assertThat(config.serve().socket().path()).isEqualTo(Path.of("/run/ipfs.sock"));
         assertThat(config.root()).isEqualTo(Path.of("/ipfs"));
+        assertThat(config.api()).isEmpty();
+        assertThat(parse("--api", "embedded").api()).isEmpty();
         assertThat(config.gateway()).isEmpty();
         assertThat(config.serveGateway()).isEmpty();
         assertThat(config.blockTimeout()).isEqualTo(Duration.ofSeconds(30));
@@ -39,6 +42,8 @@ final class ConfigTest {
     @Test
     void everyFlagIsRead() throws Exception {
         Config config = parse(
+                "--api",
+                "/ip4/127.0.0.1/tcp/5001",
                 "--gateway",
                 "https://ipfs.example/",
                 "--serve-gateway",
@@ -47,6 +52,7 @@ final class ConfigTest {
                 "5",
                 "--log-level",
                 "debug");
+        assertThat(config.api()).contains(ApiAddress.parse("/ip4/127.0.0.1/tcp/5001"));
         assertThat(config.gateway()).contains(URI.create("https://ipfs.example/"));
         assertThat(config.serveGateway()).contains(new InetSocketAddress(InetAddress.getLoopbackAddress(), 8080));
         assertThat(config.blockTimeout()).isEqualTo(Duration.ofSeconds(5));
