@@ -51,6 +51,17 @@ final class ManifestsTest {
                         "containerd.io/gc.ref.content.l.1", DIGEST.toString()));
     }
 
+    @Test
+    void aDescriptorHasItsUrlsInTheirOrder() {
+        Manifests.Manifest manifest = manifest("{\"config\": %s, \"layers\": [%s]}"
+                .formatted(descriptor(""), descriptor(", \"urls\": [\"ipfs://a\", \"https://b.example/\"]")));
+        assertThat(manifest.config().urls()).isEmpty();
+        assertThat(manifest.layers().getFirst().urls()).containsExactly("ipfs://a", "https://b.example/");
+        assertRefused(
+                "{\"config\": %s, \"layers\": []}".formatted(descriptor(", \"urls\": [1]")),
+                "urls is not a list of strings");
+    }
+
     /** CVE-2021-41190: what two readers take for two things can be signed as one and run as the other. */
     @ParameterizedTest
     @ValueSource(strings = {"[]", "null", "\"x\"", "{}"})
