@@ -275,7 +275,7 @@ final class IpfsContentWriter implements ContentWriter {
             } finally {
                 lock.unlock();
             }
-            store.declare(digest, Cid.parse(cid), size, deadline);
+            offset = store.declare(digest, Cid.parse(cid), size, deadline);
             files.remove(ingest);
             committed = Optional.of(digest);
         } catch (AlreadyExistsException e) {

@@ -54,6 +54,7 @@ final class Packs implements AutoCloseable {
     private final Clock clock;
     private final MetaStore map;
     private final Verified verified = new Verified();
+    private final Optional<NodeCopies> copies;
     private final AtomicLong lastNumber = new AtomicLong();
 
     /** Held while blobs are added to the map, and from when it is decided what is freed until it is gone. */
