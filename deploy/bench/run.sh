@@ -676,9 +676,9 @@ ipfs_table() {
   for operation in small read-small big read-big; do
     case $operation in
       small) what='10,000 blobs of 1 to 8 KiB, written by four' ;;
-      read-small) what='the same, read' ;;
+      read-small) what='10,000 blobs of 1 to 8 KiB, read by four' ;;
       big) what='150 MB, written' ;;
-      read-big) what='the same, read' ;;
+      read-big) what='150 MB, read' ;;
     esac
     ratio=$(ratio "ipfs-$operation-l" "ipfs-$operation-c")
     judge "content-ipfs: $what" "$ratio" 1.5
