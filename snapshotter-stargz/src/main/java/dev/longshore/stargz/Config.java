@@ -24,6 +24,7 @@ import java.util.Optional;
  * @param root absolute, where snapshots and layers are kept
  * @param prefetchTimeout how long the first user of a layer waits for what the layer says is needed first
  * @param cacheSize bytes of layers that are kept
+ * @param erofs whether complete layers get EROFS images, where the kernel can mount them
  * @param mountOptions of each overlay mount
  * @param problems keys of the file that are not known
  */
@@ -33,6 +34,7 @@ record Config(
         LayerSettings layers,
         Duration prefetchTimeout,
         long cacheSize,
+        boolean erofs,
         List<String> mountOptions,
         Registries registries,
         List<ConfigProblem> problems,
@@ -121,6 +123,7 @@ record Config(
                 !file.bool("no_background_fetch").orElse(!DEFAULT_LAYERS.background()));
         Duration prefetchTimeout = seconds(file, "prefetch_timeout_sec").orElse(Duration.ofSeconds(10));
         long cacheSize = bytes(file, "cache_size").orElse(DEFAULT_CACHE_SIZE);
+        boolean erofs = !file.bool("no_erofs").orElse(false);
         List<String> mountOptions = file.section("snapshotter").strings("mount_options");
         Section registry = file.section("registry");
         List<Path> folders =
@@ -133,7 +136,8 @@ record Config(
         if (!read.problems().isEmpty()) {
             throw new InvalidArgumentException(read.problems().getFirst().toString());
         }
-        return new Config(serve, root, layers, prefetchTimeout, cacheSize, mountOptions, registries, unknown, logLevel);
+        return new Config(
+                serve, root, layers, prefetchTimeout, cacheSize, erofs, mountOptions, registries, unknown, logLevel);
     }
 
     private static Optional<Duration> seconds(Section section, String key) {

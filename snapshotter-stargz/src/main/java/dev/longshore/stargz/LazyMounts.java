@@ -4,6 +4,7 @@ import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.sdk.json.Json;
+import dev.longshore.stargz.erofs.ErofsMount;
 import dev.longshore.stargz.fuse.FuseMount;
 import dev.longshore.stargz.fuse.FuseOptions;
 import dev.longshore.stargz.fuse.FuseWorkers;
@@ -22,6 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,23 +46,60 @@ final class LazyMounts implements AutoCloseable {
     /** How long a layer that is unmounted is kept for those who still have files of it open, before it is looked at again. */
     private static final Duration LINGER = Duration.ofMinutes(1);
 
+    /** How often it is looked whether somebody has killed a process that holds a mount. */
+    private static final Duration HOLDERS = Duration.ofSeconds(10);
+
     private final StargzLayout layout;
     private final Layers layers;
     private final List<String> opaqueXattrs;
     private final FuseWorkers workers = new FuseWorkers(WORKERS);
     private final Map<Long, Mounted> mounts = new ConcurrentHashMap<>();
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private final ReentrantLock imageMounting = new ReentrantLock();
     private final ReentrantLock lock = new ReentrantLock();
 
     /** How many mounts a layer has. Guarded by lock. */
     private final Map<Digest, Integer> uses = new HashMap<>();
 
-    private record Mounted(Layer layer, FuseMount mount) {}
+    /**
+     * A layer on a snapshot's folder: on FUSE, and above that, for those who mount overlays on it from then on, on its image. A layer whose
+     * image was there before its mount was made, as after a start of the machine, is on the image alone.
+     *
+     * @param image whether the image is mounted, or must not be tried again
+     */
+    private record Mounted(Layer layer, Path files, Optional<FuseMount> fuse, boolean image) {}
 
     LazyMounts(StargzLayout layout, Layers layers, List<String> opaqueXattrs) throws IOException {
         this.layout = layout;
         this.layers = layers;
         this.opaqueXattrs = List.copyOf(opaqueXattrs);
         Files.createDirectories(layout.mounts());
+        Thread.ofPlatform().daemon().name("holders").start(this::keepHeld);
+    }
+
+    private void keepHeld() {
+        try {
+            while (!closed.await(HOLDERS.toMillis(), TimeUnit.MILLISECONDS)) {
+                for (Mounted mounted : mounts.values()) {
+                    mounted.fuse.ifPresent(mount -> keepHeld(mounted.layer, mount));
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void keepHeld(Layer layer, FuseMount mount) {
+        try {
+            if (mount.keepHeld()) {
+                log.atWarn()
+                        .addKeyValue("layer", layer)
+                        .addKeyValue("pid", mount.holderPid())
+                        .log("the process that held a mount has ended, another one holds it now");
+            }
+        } catch (IOException e) {
+            log.atWarn().addKeyValue("layer", layer).setCause(e).log("cannot look after who holds a mount");
+        }
     }
 
     /** The layer that is mounted on a snapshot's folder. */
@@ -99,7 +139,7 @@ final class LazyMounts implements AutoCloseable {
                     options(layer),
                     workers,
                     layout.holderOf(id));
-            mounts.put(id, new Mounted(layer, mount));
+            mounts.put(id, new Mounted(layer, files, Optional.of(mount), false));
             return true;
         } catch (IOException | RuntimeException e) {
             release(layer);
@@ -114,16 +154,18 @@ final class LazyMounts implements AutoCloseable {
             throw new IllegalStateException("layers go while they are restored");
         }
         try {
-            mounts.put(id, new Mounted(layer, adopted(id, files, layer)));
+            mounts.put(id, adopted(id, files, layer));
         } catch (IOException | RuntimeException e) {
             release(layer);
             throw e;
         }
     }
 
-    private FuseMount adopted(long id, Path files, Layer layer) throws IOException {
+    private Mounted adopted(long id, Path files, Layer layer) throws IOException {
         try {
-            return FuseMount.adopt(files, layer.index(), layer.content(), options(layer), workers, layout.holderOf(id));
+            FuseMount mount = FuseMount.adopt(
+                    files, layer.index(), layer.content(), options(layer), workers, layout.holderOf(id));
+            return new Mounted(layer, files, Optional.of(mount), ErofsMount.isOn(files));
         } catch (FailedPreconditionException e) {
             log.atInfo()
                     .addKeyValue("layer", layer)
@@ -131,7 +173,10 @@ final class LazyMounts implements AutoCloseable {
                     .log("layer is mounted anew");
         }
         FuseMount.discard(files, layout.holderOf(id));
-        return FuseMount.mount(
+        if (mountImage(files, layer)) {
+            return new Mounted(layer, files, Optional.empty(), true);
+        }
+        FuseMount mount = FuseMount.mount(
                 files,
                 layer.digest().toString(),
                 layer.index(),
@@ -139,6 +184,42 @@ final class LazyMounts implements AutoCloseable {
                 options(layer),
                 workers,
                 layout.holderOf(id));
+        return new Mounted(layer, files, Optional.of(mount), false);
+    }
+
+    /**
+     * Mounts the image of a layer that has one by now above its FUSE mount. What was mounted on that before goes on with it, and keeps it
+     * alive.
+     */
+    void useImage(long id) {
+        Mounted mounted = mounts.get(id);
+        if (mounted == null || mounted.image || mounted.layer.image().isEmpty()) {
+            return;
+        }
+        imageMounting.lock();
+        try {
+            if (mounted.equals(mounts.get(id))) {
+                mountImage(mounted.files, mounted.layer);
+                mounts.put(id, new Mounted(mounted.layer, mounted.files, mounted.fuse, true));
+            }
+        } finally {
+            imageMounting.unlock();
+        }
+    }
+
+    /** @return whether it is mounted; if not, FUSE does as well */
+    private static boolean mountImage(Path files, Layer layer) {
+        Optional<Path> image = layer.image();
+        if (image.isEmpty()) {
+            return false;
+        }
+        try {
+            ErofsMount.mount(image.get(), files);
+            return true;
+        } catch (IOException e) {
+            log.atWarn().addKeyValue("layer", layer).setCause(e).log("cannot mount the image of a layer");
+            return false;
+        }
     }
 
     private FuseOptions options(Layer layer) {
@@ -191,24 +272,33 @@ final class LazyMounts implements AutoCloseable {
     void unmount(long id, Path files) throws IOException {
         Mounted mounted = mounts.get(id);
         if (mounted != null) {
-            mounted.mount.unmount();
+            if (mounted.fuse.isPresent()) {
+                mounted.fuse.get().unmount();
+            } else {
+                FuseMount.discard(files, layout.holderOf(id));
+            }
             mounts.remove(id);
-            // Who has a file open reads on.
-            Thread.ofVirtual().name("unmounted-" + id).start(() -> releaseAtEnd(mounted));
+            if (mounted.fuse.isPresent()) {
+                // Who has a file open reads on.
+                FuseMount fuse = mounted.fuse.get();
+                Thread.ofVirtual().name("unmounted-" + id).start(() -> releaseAtEnd(mounted.layer, fuse));
+            } else {
+                release(mounted.layer);
+            }
         } else if (Files.exists(layout.layerOf(id)) || Files.exists(layout.holderOf(id))) {
             FuseMount.discard(files, layout.holderOf(id));
         }
         Files.deleteIfExists(layout.layerOf(id));
     }
 
-    private void releaseAtEnd(Mounted mounted) {
+    private void releaseAtEnd(Layer layer, FuseMount fuse) {
         try {
-            while (!mounted.mount.awaitEnd(LINGER)) {
-                log.atDebug().addKeyValue("layer", mounted.layer).log("layer is unmounted and still in use");
+            while (!fuse.awaitEnd(LINGER)) {
+                log.atDebug().addKeyValue("layer", layer).log("layer is unmounted and still in use");
             }
-            release(mounted.layer);
+            release(layer);
         } catch (IOException e) {
-            log.atWarn().addKeyValue("layer", mounted.layer).setCause(e).log("cannot remove a layer");
+            log.atWarn().addKeyValue("layer", layer).setCause(e).log("cannot remove a layer");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -217,7 +307,8 @@ final class LazyMounts implements AutoCloseable {
     /** Lets go of the mounts, for the next process to take over. */
     @Override
     public void close() {
-        mounts.values().forEach(mounted -> mounted.mount.detach());
+        closed.countDown();
+        mounts.values().forEach(mounted -> mounted.fuse.ifPresent(FuseMount::detach));
         workers.close();
     }
 }

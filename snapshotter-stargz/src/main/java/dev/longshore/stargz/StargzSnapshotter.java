@@ -84,11 +84,7 @@ final class StargzSnapshotter implements Snapshotter {
             Path root, OverlayOptions options, Layers layers, Duration prefetchTimeout, Clock clock)
             throws IOException {
         StargzLayout layout = new StargzLayout(root);
-        // The kernel asks for one or the other, as the overlay is mounted.
-        List<String> opaque = options.mountOptions().contains("userxattr")
-                ? List.of("user.overlay.opaque")
-                : List.of("trusted.overlay.opaque");
-        LazyMounts mounts = new LazyMounts(layout, layers, opaque);
+        LazyMounts mounts = new LazyMounts(layout, layers, opaqueXattrs(options));
         OverlaySnapshotter overlay =
                 OverlaySnapshotter.open(root, options, clock, files -> mounts.unmount(StargzLayout.id(files), files));
         StargzSnapshotter snapshotter = new StargzSnapshotter(overlay, layers, mounts, prefetchTimeout);
@@ -99,6 +95,13 @@ final class StargzSnapshotter implements Snapshotter {
             overlay.close();
             throw e;
         }
+    }
+
+    /** Those that tell overlays of opaque folders: the kernel asks for one or the other, as the overlay is mounted. */
+    static List<String> opaqueXattrs(OverlayOptions options) {
+        return options.mountOptions().contains("userxattr")
+                ? List.of("user.overlay.opaque")
+                : List.of("trusted.overlay.opaque");
     }
 
     private void restoreAll() throws IOException {
@@ -268,6 +271,7 @@ final class StargzSnapshotter implements Snapshotter {
             if (layer.isEmpty()) {
                 layer = restoreOnUse(context, id, name);
             }
+            mounts.useImage(id);
             if (layer.isPresent() && !patience.isZero()) {
                 awaitPrefetch(layer.get(), waiting);
             }

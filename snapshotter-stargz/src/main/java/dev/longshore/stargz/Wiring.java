@@ -7,6 +7,7 @@ import dev.longshore.registry.Registry;
 import dev.longshore.sdk.config.ConfigProblem;
 import dev.longshore.snapshots.OverlayFeatures;
 import dev.longshore.snapshots.OverlayOptions;
+import dev.longshore.stargz.erofs.ErofsMount;
 import dev.longshore.stargz.layer.ChunkCache;
 import dev.longshore.stargz.layer.Layers;
 import dev.longshore.stargz.layer.Traffic;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,10 +55,32 @@ final class Wiring {
                 credentials);
         Traffic traffic = new Traffic();
         ChunkCache cache = new ChunkCache(config.cacheSize());
-        Layers layers = new Layers(new StargzLayout(config.root()).layers(), registry, config.layers(), cache, traffic);
+        Layers layers = new Layers(
+                new StargzLayout(config.root()).layers(),
+                registry,
+                config.layers(),
+                cache,
+                traffic,
+                images(config, overlay));
         snapshotter =
                 StargzSnapshotter.open(config.root(), overlay, layers, config.prefetchTimeout(), Clock.systemUTC());
         metrics = new StargzMetrics(traffic, cache, snapshotter);
+    }
+
+    /** Whether complete layers are to have images; the answer is also written down for the operator. */
+    private static Optional<List<String>> images(Config config, OverlayOptions overlay) throws IOException {
+        if (!config.erofs()) {
+            return Optional.empty();
+        }
+        Optional<String> why = ErofsMount.probe(config.root());
+        if (why.isPresent()) {
+            log.atInfo()
+                    .addKeyValue("reason", why.get())
+                    .log("complete layers stay on FUSE: this kernel does not mount EROFS from files");
+            return Optional.empty();
+        }
+        log.atInfo().log("complete layers get EROFS images, which the kernel reads by itself");
+        return Optional.of(StargzSnapshotter.opaqueXattrs(overlay));
     }
 
     /** Serves until the process is told to end, and closes everything but the mounts, which the next process takes over. */

@@ -8,17 +8,23 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.UnavailableException;
+import dev.longshore.sdk.json.Json;
+import dev.longshore.sdk.linux.MountCalls;
 import dev.longshore.sdk.mount.Mount;
 import dev.longshore.sdk.mount.Mounts;
 import dev.longshore.sdk.snapshot.Kind;
 import dev.longshore.sdk.snapshot.SnapshotInfo;
+import dev.longshore.stargz.erofs.ErofsMount;
+import dev.longshore.stargz.layer.LayerSettings;
 import dev.longshore.stargz.layer.ServedBlob;
 import dev.longshore.stargz.layer.ServedBlob.Mood;
 import dev.longshore.stargz.layer.Traffic;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -26,6 +32,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,6 +52,7 @@ class LazySnapshotsIT {
 
     private final byte[] content = new byte[500_000];
     private final List<AutoCloseable> open = new ArrayList<>();
+    private final List<Path> running = new ArrayList<>();
 
     @SuppressWarnings("NullAway.Init") // made before each test
     private ServedBlob served;
@@ -62,7 +71,16 @@ class LazySnapshotsIT {
     }
 
     private void start() throws IOException {
-        snapshotter = Snapshotters.open(folder.resolve("root"), Snapshotters.QUIET, new Traffic());
+        start(Snapshotters.QUIET, new Traffic());
+    }
+
+    private void start(LayerSettings settings, Traffic traffic) throws IOException {
+        snapshotter = Snapshotters.open(folder.resolve("root"), settings, traffic);
+    }
+
+    private void startAgain(LayerSettings settings, Traffic traffic) throws IOException {
+        snapshotter.close();
+        start(settings, traffic);
     }
 
     /**
@@ -74,24 +92,24 @@ class LazySnapshotsIT {
         for (String line : mounts()) {
             Path mount = Path.of(line.split(" ", -1)[1]);
             for (int i = 0; i < 2; i++) {
-                Thread.ofPlatform().daemon().start(() -> space(mount));
+                Path asked = mount.resolve("not-there-" + i);
+                Thread.ofPlatform().daemon().start(() -> Files.exists(asked));
             }
         }
+        awaitNobodyServes();
+    }
+
+    private void awaitNobodyServes() {
         await().until(() -> Thread.getAllStackTraces().keySet().stream()
                 .noneMatch(thread ->
                         thread.getName().startsWith("fuse-" + served.source().digest())));
     }
 
-    private static void space(Path mount) {
-        try {
-            assertThat(Files.getFileStore(mount).getTotalSpace()).isNotNegative();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     @AfterEach
     void end() throws Exception {
+        for (Path root : running) {
+            MountCalls.unmount(root, MountCalls.MNT_DETACH);
+        }
         List<SnapshotInfo> left = new ArrayList<>();
         snapshotter.list(CONTEXT, List.of(), left::add);
         for (SnapshotInfo info : left.reversed()) {
@@ -205,6 +223,142 @@ class LazySnapshotsIT {
         assertThat(mounts()).isEqualTo(before);
         checkReadable("container-2");
         assertThat(snapshotter.stat(CONTEXT, NAME).labels()).containsEntry(LazyLabels.LAZY, "yes");
+    }
+
+    private Path layerFile(String name) throws IOException {
+        try (Stream<Path> layers = Files.list(folder.resolve("root/layers"))) {
+            return layers.findFirst().orElseThrow().resolve(name);
+        }
+    }
+
+    private void requireErofs() throws IOException {
+        Optional<String> why = ErofsMount.probe(folder);
+        assumeTrue(why.isEmpty(), () -> "file-backed EROFS is not to be had: " + why.orElseThrow());
+    }
+
+    private void awaitImage() throws IOException {
+        Path image = layerFile("image");
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> Files.exists(image)
+                        && !Files.exists(image.resolveSibling("data"))
+                        && !Files.exists(image.resolveSibling("present")));
+    }
+
+    private List<String> types() throws IOException {
+        return mounts().stream().map(line -> line.split(" ", -1)[2]).toList();
+    }
+
+    /** A container that runs for as long as its mount is there. */
+    private Path run(String key) throws IOException {
+        Path root = Files.createDirectory(folder.resolve(key));
+        Mounts.mountAll(snapshotter.prepare(CONTEXT, key, NAME, Map.of()), root);
+        running.add(root);
+        return root;
+    }
+
+    @Test
+    void completeLayerIsReadByTheKernelAndByThoseWhoRunAlready() throws Exception {
+        requireErofs();
+        Traffic traffic = new Traffic();
+        startAgain(Snapshotters.EAGER, traffic);
+        prepareLazily("extract-1");
+        Path before = run("before");
+        assertThat(types()).containsExactly("fuse.stargz", "overlay");
+        awaitImage();
+        Path after = run("after");
+        assertThat(types()).containsExactly("fuse.stargz", "overlay", "erofs", "overlay");
+        long hits = traffic.hits();
+        assertThat(Files.readAllBytes(after.resolve("file"))).isEqualTo(content);
+        assertThat(traffic.hits()).as("reads that FUSE was asked for").isEqualTo(hits);
+        assertThat(Files.readAllBytes(before.resolve("file"))).isEqualTo(content);
+        assertThat(traffic.hits()).isGreaterThan(hits);
+        assertThat(snapshotter.usage(CONTEXT, NAME).size()).isGreaterThanOrEqualTo(content.length);
+        assertThat(snapshotter.stat(CONTEXT, NAME).labels())
+                .containsEntry(LazyLabels.FETCHED, Integer.toString(served.size()));
+
+        // Nobody serves FUSE now: whoever asked it would wait.
+        snapshotter.close();
+        served.close();
+        Path later = Files.createDirectory(folder.resolve("later"));
+        for (int i = 0; i < 2; i++) {
+            String name = "not-there-" + i;
+            Thread.ofPlatform().daemon().start(() -> Files.exists(before.resolve(name)));
+        }
+        awaitNobodyServes();
+        assertThat(CompletableFuture.supplyAsync(() -> readNew(later)).get(30, TimeUnit.SECONDS))
+                .isEqualTo(content);
+        start();
+        assertThat(Files.readAllBytes(before.resolve("file"))).isEqualTo(content);
+        assertThat(types()).containsExactly("fuse.stargz", "overlay", "erofs", "overlay");
+        checkReadable("container");
+        assertThat(types()).as("mounted once").containsOnlyOnce("erofs");
+    }
+
+    /** Through a view that no overlay has cached anything of. */
+    private byte[] readNew(Path target) {
+        try {
+            Path layer;
+            try (Stream<Path> found = Files.list(folder.resolve("root/snapshots"))) {
+                layer = found.sorted().findFirst().orElseThrow().resolve("fs");
+            }
+            String lower = "lowerdir=%s:%s".formatted(layer, folder.resolve("root/empty"));
+            MountCalls.mount("overlay", target, "overlay", MountCalls.MS_RDONLY, lower);
+            try (Stream<Path> walk = Files.walk(target)) {
+                assertThat(walk.filter(Files::isRegularFile)).hasSize(1);
+                return Files.readAllBytes(target.resolve("file"));
+            } finally {
+                MountCalls.unmount(target, MountCalls.MNT_DETACH);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void imageAloneDoesAfterAStartOfTheMachine() throws Exception {
+        requireErofs();
+        startAgain(Snapshotters.EAGER, new Traffic());
+        prepareLazily("extract-1");
+        awaitImage();
+        stop();
+        served.close();
+        // No mount and no process is left then.
+        for (String line : mounts()) {
+            MountCalls.unmount(Path.of(line.split(" ", -1)[1]), MountCalls.MNT_DETACH);
+        }
+        try (Stream<Path> records = Files.list(folder.resolve("root/mounts"))) {
+            for (Path record : records.filter(path -> path.endsWith("1")).toList()) {
+                long pid = Json.number(Json.object(Files.readAllBytes(record), record.toString()), "pid");
+                ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+            }
+        }
+        // As one that was killed while it wrote it may leave it.
+        Files.write(layerFile("image.tmp"), new byte[10]);
+        Files.write(layerFile("data"), new byte[10]);
+        start();
+        assertThat(types()).containsExactly("erofs");
+        checkReadable("container");
+        assertThat(layerFile("image.tmp")).doesNotExist();
+        assertThat(layerFile("data")).doesNotExist();
+        snapshotter.remove(CONTEXT, NAME);
+        snapshotter.cleanup(CONTEXT);
+        assertThat(mounts()).isEmpty();
+        assertThat(folder.resolve("root/layers")).isEmptyDirectory();
+    }
+
+    @Test
+    void damagedImageIsFetchedAgain() throws Exception {
+        requireErofs();
+        startAgain(Snapshotters.EAGER, new Traffic());
+        prepareLazily("extract-1");
+        awaitImage();
+        stop();
+        try (FileChannel image = FileChannel.open(layerFile("image"), StandardOpenOption.WRITE)) {
+            image.truncate(image.size() / 2);
+        }
+        start();
+        assertThat(layerFile("image")).doesNotExist();
+        checkReadable("container");
     }
 
     @Test

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** Snapshotters as the program has them, without the program. */
 final class Snapshotters {
@@ -23,15 +24,20 @@ final class Snapshotters {
     static final LayerSettings QUIET =
             new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(5), true, 0, false);
 
+    /** Fetches all of each layer, and makes an image of it. */
+    static final LayerSettings EAGER =
+            new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(5), true, 0, true);
+
     /** Reads from registries on loopback, of which it wants no credentials. */
     static StargzSnapshotter open(Path root, LayerSettings settings, Traffic traffic) throws IOException {
+        OverlayOptions options = new OverlayOptions(OverlayFeatures.mountOptions(List.of(), root), false, false, true);
         Layers layers = new Layers(
                 new StargzLayout(root).layers(),
                 new Registry(new HostsDirectory(List.of(), false), Credentials.NONE),
                 settings,
                 new ChunkCache(1L << 30),
-                traffic);
-        OverlayOptions options = new OverlayOptions(OverlayFeatures.mountOptions(List.of(), root), false, false, true);
+                traffic,
+                Optional.of(StargzSnapshotter.opaqueXattrs(options)));
         return StargzSnapshotter.open(root, options, layers, Duration.ofSeconds(10), Clock.systemUTC());
     }
 }

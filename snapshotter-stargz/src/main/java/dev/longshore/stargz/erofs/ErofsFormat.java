@@ -29,6 +29,11 @@ final class ErofsFormat {
 
     private ErofsFormat() {}
 
+    /** Bytes of the table behind the image: for each inode's number in the index, from 0 on, its number in the image. */
+    static int placesBytes(int inodes) {
+        return (inodes + 1) * Integer.BYTES;
+    }
+
     static long blocks(long bytes) {
         return (bytes + BLOCK - 1) >> BLOCK_BITS;
     }

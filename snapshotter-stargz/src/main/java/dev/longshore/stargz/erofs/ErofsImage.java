@@ -20,15 +20,14 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * Writes a layer as an EROFS image without compression: inodes with the ends of their files behind them, then the files' whole blocks.
- * The same layer gives the same bytes. For one thread.
+ * A layer as an EROFS image without compression: inodes with the ends of their files behind them, the files' whole blocks, and, for
+ * {@link ErofsFiles} and behind what the kernel looks at, where each inode is. The same layer gives the same bytes. For one thread.
  */
 public final class ErofsImage {
 
     private static final int BUFFER = 1 << 20;
 
     private final LayerIndex index;
-    private final FileData data;
     private final Folders folders;
     private final InodeXattrs xattrs;
 
@@ -39,35 +38,45 @@ public final class ErofsImage {
     /** Those with the end of their contents behind them. */
     private final BitSet inline = new BitSet();
 
-    private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
-    private long endBlock;
+    private final long endBlock;
 
-    private ErofsImage(LayerIndex index, FileData data, List<String> opaqueXattrs) {
+    /**
+     * Finds out where everything goes.
+     *
+     * @param opaqueXattrs as for a FUSE mount: the attributes that opaque folders get
+     * @throws UnimplementedException if the layer has what EROFS cannot keep
+     */
+    public ErofsImage(LayerIndex index, List<String> opaqueXattrs) {
         this.index = index;
-        this.data = data;
         folders = new Folders(index);
         xattrs = new InodeXattrs(index, opaqueXattrs);
         places = new long[index.inodes() + 1];
         blocks = new int[index.inodes() + 1];
+        endBlock = place();
+    }
+
+    /** Bytes of the image. */
+    public long bytes() {
+        return endBlock * BLOCK + ErofsFormat.placesBytes(index.inodes());
+    }
+
+    /** Where an image is while it is written: what a killed process may leave. */
+    public static Path temporary(Path image) {
+        return image.resolveSibling(image.getFileName() + ".tmp");
     }
 
     /**
-     * Writes an image, durably: a temporary file, synced, renamed, the folder synced.
+     * Writes the image, durably: a temporary file, synced, renamed, the folder synced.
      *
      * @param data all of it is read, once
-     * @param opaqueXattrs as for a FUSE mount: the attributes that opaque folders get
-     * @throws UnimplementedException if the layer has what EROFS cannot keep
      * @throws IOException if a file cannot be read, or the image not be written
      */
-    public static void write(Path image, LayerIndex index, FileData data, List<String> opaqueXattrs)
-            throws IOException {
-        ErofsImage writer = new ErofsImage(index, data, opaqueXattrs);
-        writer.place();
-        Path temporary = image.resolveSibling(image.getFileName() + ".tmp");
+    public void write(Path image, FileData data) throws IOException {
+        Path temporary = temporary(image);
         Files.deleteIfExists(temporary); // left by one that was killed
         try (FileChannel channel = FileChannel.open(
                 temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            writer.write(channel);
+            write(channel, data);
             channel.force(true);
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(temporary);
@@ -76,7 +85,8 @@ public final class ErofsImage {
         DurableFiles.move(temporary, image);
     }
 
-    private void place() {
+    /** Returns the first block behind all. */
+    private long place() {
         Places inodePlaces = new Places();
         for (int inode = 1; inode <= index.inodes(); inode++) {
             int head = INODE + xattrs.of(inode).limit();
@@ -93,7 +103,7 @@ public final class ErofsImage {
                 throw new UnimplementedException("an EROFS image of more than 8 TiB is not written");
             }
         }
-        endBlock = next;
+        return next;
     }
 
     /** Bytes of what the inode has as contents. */
@@ -105,15 +115,23 @@ public final class ErofsImage {
         };
     }
 
-    private void write(FileChannel channel) throws IOException {
+    private void write(FileChannel channel, FileData data) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
         for (int inode = 1; inode <= index.inodes(); inode++) {
             writeInode(channel, inode);
-            writeContent(channel, inode);
+            writeContent(channel, inode, data, buffer);
         }
         writeSuperblock(channel);
-        if (channel.size() < endBlock * BLOCK) { // the end of the last file's block
-            put(channel, ByteBuffer.allocate(1), endBlock * BLOCK - 1);
+        writePlaces(channel);
+    }
+
+    private void writePlaces(FileChannel channel) throws IOException {
+        ByteBuffer packed =
+                ByteBuffer.allocate(ErofsFormat.placesBytes(index.inodes())).order(ByteOrder.LITTLE_ENDIAN);
+        for (long place : places) {
+            packed.putInt((int) (place / SLOT));
         }
+        put(channel, packed.flip(), endBlock * BLOCK);
     }
 
     private void writeInode(FileChannel channel, int inode) throws IOException {
@@ -138,7 +156,7 @@ public final class ErofsImage {
         put(channel, packed, places[inode]);
     }
 
-    private void writeContent(FileChannel channel, int inode) throws IOException {
+    private void writeContent(FileChannel channel, int inode, FileData data, ByteBuffer buffer) throws IOException {
         int type = index.mode(inode) & FileStat.S_IFMT;
         if (type == FileStat.S_IFREG) {
             long size = index.size(inode);

@@ -1,5 +1,6 @@
 package dev.longshore.stargz.erofs;
 
+import dev.longshore.sdk.linux.FileCalls;
 import dev.longshore.sdk.linux.MountCalls;
 import dev.longshore.stargz.index.IndexBuilder;
 import dev.longshore.stargz.index.IndexLimits;
@@ -27,6 +28,11 @@ public final class ErofsMount {
         MountCalls.mount(image.toString(), target, "erofs", MountCalls.MS_RDONLY | MountCalls.MS_NOATIME, "");
     }
 
+    /** Whether the file system on a folder is EROFS. */
+    public static boolean isOn(Path folder) throws IOException {
+        return FileCalls.fileSystemType(folder) == Integer.toUnsignedLong(ErofsFormat.MAGIC);
+    }
+
     /**
      * Tries it with an empty image in a folder for them, below an overlay as it will be used.
      *
@@ -42,7 +48,7 @@ public final class ErofsMount {
         try {
             new IndexBuilder(0, IndexLimits.DEFAULT).finish(indexFile);
             try (LayerIndex index = LayerIndex.open(indexFile)) {
-                ErofsImage.write(image, index, ErofsMount::noData, List.of());
+                new ErofsImage(index, List.of()).write(image, ErofsMount::noData);
             }
             return tryMounts(image, target, merged, upper);
         } finally {

@@ -81,6 +81,11 @@ final class InodeXattrs {
         return size == 0 ? 0 : (size - XATTR_HEADER) / XATTR_ENTRY + 1;
     }
 
+    /** Bytes of the body of attributes, of which the inode says that {@link #count}. */
+    static int size(int count) {
+        return count == 0 ? 0 : XATTR_HEADER + (count - 1) * XATTR_ENTRY;
+    }
+
     private int entrySize(int inode, String name, byte[] value) {
         if (value.length > 0xffff) {
             throw unimplemented(inode, "%d bytes in extended attribute %s".formatted(value.length, name));

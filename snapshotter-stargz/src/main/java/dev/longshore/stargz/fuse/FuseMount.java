@@ -32,6 +32,9 @@ public final class FuseMount {
     private static final Logger log = LoggerFactory.getLogger(FuseMount.class);
 
     private static final String SUBTYPE = "stargz";
+    /** On one folder: this one, another above it. */
+    private static final int MOST_MOUNTS = 16;
+
     private static final Duration BEGIN = Duration.ofSeconds(30);
 
     private final Path target;
@@ -191,12 +194,13 @@ public final class FuseMount {
     }
 
     /**
-     * Removes what is left of a mount that is not taken over. Whoever uses it gets ENOTCONN. Nothing there is fine.
+     * Removes what is left of a mount that is not taken over, and what is mounted above it. Whoever uses it gets ENOTCONN. Nothing there is
+     * fine.
      *
      * @throws IOException if it cannot be unmounted
      */
     public static void discard(Path target, Path record) throws IOException {
-        unmountOnce(target);
+        unmountAll(target);
         forget(record);
     }
 
@@ -209,9 +213,11 @@ public final class FuseMount {
         Files.deleteIfExists(record);
     }
 
-    private static void unmountOnce(Path target) throws IOException {
+    private static void unmountAll(Path target) throws IOException {
         try {
-            MountCalls.unmount(target, MountCalls.MNT_DETACH | MountCalls.UMOUNT_NOFOLLOW);
+            for (int i = 0; i < MOST_MOUNTS; i++) {
+                MountCalls.unmount(target, MountCalls.MNT_DETACH | MountCalls.UMOUNT_NOFOLLOW);
+            }
         } catch (ErrnoException e) {
             if (e.errno() != Errno.EINVAL && e.errno() != Errno.ENOENT) { // not a mount, no such folder
                 throw e;

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The room that chunks of all layers have on the disk. When it is used up, a hand goes around over all of them: what was read since
- * it came by last stays, the rest goes (the clock algorithm). Safe for use by many threads.
+ * The room that all layers have on the disk. When it is used up, a hand goes around over all chunks: what was read since it came by last
+ * stays, the rest goes (the clock algorithm). Images of layers stay, so they may have half of it. Safe for use by many threads.
  */
 public final class ChunkCache {
 
@@ -25,6 +25,7 @@ public final class ChunkCache {
     // Guarded by lock.
     private final Deque<ChunkStore> stores = new ArrayDeque<>();
     private long bytes;
+    private long images;
 
     /** @param limit uncompressed bytes of all chunks; a little more for a moment */
     public ChunkCache(long limit) {
@@ -60,6 +61,36 @@ public final class ChunkCache {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** An image that is there already. */
+    void addImage(long count) {
+        lock.lock();
+        try {
+            images += count;
+            bytes += count;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void removeImage(long count) {
+        addImage(-count);
+    }
+
+    /** Takes the room for an image; false if images would have more than their half. */
+    boolean reserveImage(long count) {
+        lock.lock();
+        try {
+            if (images + count > limit / 2) {
+                return false;
+            }
+            images += count;
+        } finally {
+            lock.unlock();
+        }
+        stored(count);
+        return true;
     }
 
     void removed(long count) {

@@ -37,6 +37,7 @@ final class ChunkStore implements AutoCloseable {
     private final BitSet checked;
     private final BitSet used;
     private int hand;
+    private boolean kept;
 
     /** Checksums of all blocks; a chunk's begin at its {@code firstBlocks}. Written before the chunk's bit in {@code checked}. */
     private final int[] checksums;
@@ -261,6 +262,16 @@ final class ChunkStore implements AutoCloseable {
         cache.removed(table.size(chunk));
     }
 
+    /** Whether no chunk is given back. */
+    void keep(boolean all) {
+        lock.lock();
+        try {
+            kept = all;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /**
      * Gives chunks back to the disk that have not been read since it was last asked to.
      *
@@ -273,6 +284,9 @@ final class ChunkStore implements AutoCloseable {
             int victim;
             lock.lock();
             try {
+                if (kept) {
+                    return freed;
+                }
                 victim = present.nextSetBit(hand);
                 if (victim < 0) {
                     hand = 0;

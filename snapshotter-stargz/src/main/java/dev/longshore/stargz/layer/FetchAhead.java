@@ -2,6 +2,7 @@ package dev.longshore.stargz.layer;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -14,7 +15,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Fetches what nobody has asked for yet: first what layers say is needed first, several layers at a time; then all the rest, one
- * layer after the other, in small pieces, and only while nobody waits for bytes.
+ * layer after the other, in small pieces, and only while nobody waits for bytes. What is complete gets an image.
  */
 final class FetchAhead implements AutoCloseable {
 
@@ -31,14 +32,16 @@ final class FetchAhead implements AutoCloseable {
 
     private final LayerSettings settings;
     private final Traffic traffic;
+    private final LayerImages images;
     private final Set<Layer> wanted = ConcurrentHashMap.newKeySet();
     private final CountDownLatch closed = new CountDownLatch(1);
     private final ExecutorService prefetching = pool(PREFETCHERS, "prefetch-");
     private final ExecutorService background = pool(1, "background-");
 
-    FetchAhead(LayerSettings settings, Traffic traffic) {
+    FetchAhead(LayerSettings settings, Traffic traffic, LayerImages images) {
         this.settings = settings;
         this.traffic = traffic;
+        this.images = images;
     }
 
     private static ExecutorService pool(int threads, String name) {
@@ -73,7 +76,10 @@ final class FetchAhead implements AutoCloseable {
     private void prefetch(Layer layer, long end) {
         boolean whole = false;
         try {
-            layer.fetcher().prefetch(end);
+            Optional<LayerContent> chunks = layer.files().chunks();
+            if (chunks.isPresent()) {
+                chunks.get().prefetch(end);
+            }
             whole = true;
             log.atDebug().addKeyValue("layer", layer).addKeyValue("bytes", end).log("layer prefetched");
         } catch (IOException | RuntimeException e) {
@@ -93,12 +99,16 @@ final class FetchAhead implements AutoCloseable {
     }
 
     private void later(Layer layer) {
-        if (settings.background() && !layer.complete() && closed.getCount() > 0) {
+        if (settings.background() && layer.files().chunks().isPresent() && closed.getCount() > 0) {
             background.execute(() -> rest(layer));
         }
     }
 
     private void rest(Layer layer) {
+        Optional<LayerContent> chunks = layer.files().chunks();
+        if (chunks.isEmpty()) {
+            return;
+        }
         int next = 0;
         int failures = 0;
         while (wanted.contains(layer) && next < layer.index().chunks()) {
@@ -110,7 +120,7 @@ final class FetchAhead implements AutoCloseable {
                     }
                     continue;
                 }
-                next = layer.fetcher().background(next, PIECE);
+                next = chunks.get().background(next, PIECE);
                 failures = 0;
             } catch (IOException | RuntimeException e) {
                 failures++;
@@ -127,6 +137,9 @@ final class FetchAhead implements AutoCloseable {
                     .addKeyValue("layer", layer)
                     .addKeyValue("bytes", layer.size())
                     .log("layer is complete");
+            if (wanted.contains(layer)) {
+                images.make(layer);
+            }
         }
     }
 

@@ -5,7 +5,9 @@ import dev.longshore.sdk.oci.Reference;
 import dev.longshore.stargz.fuse.FileData;
 import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -17,16 +19,17 @@ public final class Layer {
     private final Digest digest;
     private final LayerRecord stored;
     private final LayerIndex index;
-    private final LayerContent content;
-    private final ChunkStore store;
+    private final LayerFiles files;
+    private final boolean mountable;
     private final CompletableFuture<Boolean> prefetched = new CompletableFuture<>();
 
-    Layer(Digest digest, LayerRecord stored, LayerIndex index, LayerContent content, ChunkStore store) {
+    /** @param mountable whether the kernel can mount images */
+    Layer(Digest digest, LayerRecord stored, LayerIndex index, LayerFiles files, boolean mountable) {
         this.digest = digest;
         this.stored = stored;
         this.index = index;
-        this.content = content;
-        this.store = store;
+        this.files = files;
+        this.mountable = mountable;
     }
 
     public Digest digest() {
@@ -43,7 +46,12 @@ public final class Layer {
     }
 
     public FileData content() {
-        return content;
+        return files;
+    }
+
+    /** An EROFS image with all files of the layer, once it has one that the kernel can mount. */
+    public Optional<Path> image() {
+        return mountable ? files.image() : Optional.empty();
     }
 
     /** Bytes of the blob. */
@@ -53,17 +61,18 @@ public final class Layer {
 
     /** Of the blob's bytes those whose content is here. */
     public long fetched() {
-        return complete() ? size() : content.presentBlobBytes();
+        Optional<LayerContent> chunks = files.chunks();
+        return complete() || chunks.isEmpty() ? size() : chunks.get().presentBlobBytes();
     }
 
     /** Whether all files are here. */
     public boolean complete() {
-        return content.complete();
+        return files.complete();
     }
 
     /** Bytes that the layer takes on the disk. */
     public long bytesOnDisk() {
-        return store.bytes() + index.size();
+        return files.bytesOnDisk() + index.size();
     }
 
     /**
@@ -85,8 +94,8 @@ public final class Layer {
         prefetched.complete(whole);
     }
 
-    LayerContent fetcher() {
-        return content;
+    LayerFiles files() {
+        return files;
     }
 
     LayerRecord stored() {
@@ -94,7 +103,7 @@ public final class Layer {
     }
 
     void close() throws IOException {
-        content.close();
+        files.close();
         index.close();
     }
 

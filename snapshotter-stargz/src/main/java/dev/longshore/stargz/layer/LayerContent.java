@@ -103,6 +103,16 @@ final class LayerContent implements FileData, AutoCloseable {
         return sum;
     }
 
+    /** Bytes that the chunks take on the disk. */
+    long bytesOnDisk() {
+        return store.bytes();
+    }
+
+    /** Whether no chunk is given back to the disk, however little room is left. */
+    void keep(boolean all) {
+        store.keep(all);
+    }
+
     boolean complete() {
         return store.nextMissing(0) == table.count();
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
  * <pre>
  * ALGORITHM-HEX/index        the packed table of contents
  * ALGORITHM-HEX/layer.json   where the layer is from; a folder without it is rubbish
+ * ALGORITHM-HEX/image        all files of a complete layer, as EROFS; there are no chunks then
  * ALGORITHM-HEX/data         chunks, uncompressed, with holes
  * ALGORITHM-HEX/present      a bit for each chunk that is in {@code data}
  * </pre>
@@ -25,6 +26,10 @@ record LayerLayout(Path root) {
 
     Path record(Digest digest) {
         return layer(digest).resolve("layer.json");
+    }
+
+    Path image(Digest digest) {
+        return layer(digest).resolve("image");
     }
 
     Path data(Digest digest) {

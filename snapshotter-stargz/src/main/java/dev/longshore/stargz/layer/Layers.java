@@ -12,6 +12,7 @@ import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.file.DurableFiles;
+import dev.longshore.stargz.erofs.ErofsFiles;
 import dev.longshore.stargz.index.IndexBuilder;
 import dev.longshore.stargz.index.IndexLimits;
 import dev.longshore.stargz.index.LayerIndex;
@@ -22,6 +23,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -74,16 +76,27 @@ public final class Layers implements AutoCloseable {
             FETCHERS, Thread.ofPlatform().daemon().name("fetch-", 0).factory());
     private final Semaphore memory = new Semaphore(MEMORY);
     private final FetchAhead ahead;
+    private final LayerImages images;
 
-    /** @param root folder for what is stored; made if it is not there */
-    public Layers(Path root, Registry registry, LayerSettings settings, ChunkCache cache, Traffic traffic)
+    /**
+     * @param root folder for what is stored; made if it is not there
+     * @param opaqueXattrs if the kernel can mount images of complete layers: the attributes that opaque folders get in them
+     */
+    public Layers(
+            Path root,
+            Registry registry,
+            LayerSettings settings,
+            ChunkCache cache,
+            Traffic traffic,
+            Optional<List<String>> opaqueXattrs)
             throws IOException {
         this.layout = new LayerLayout(root);
         this.registry = registry;
         this.settings = settings;
         this.cache = cache;
         this.traffic = traffic;
-        this.ahead = new FetchAhead(settings, traffic);
+        this.images = new LayerImages(layout, cache, opaqueXattrs);
+        this.ahead = new FetchAhead(settings, traffic, images);
         Files.createDirectories(root);
     }
 
@@ -183,13 +196,11 @@ public final class Layers implements AutoCloseable {
     private Layer ready(Digest digest, LayerRecord stored, long prefetch) throws IOException {
         LayerIndex index = LayerIndex.open(layout.index(digest));
         try {
-            ChunkTable table = new ChunkTable(index);
-            ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache);
-            RemoteBlob blob =
-                    new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
-            LayerContent content = new LayerContent(
-                    index, table, store, blob, stored.format().compression(), traffic, fetchers, memory);
-            Layer layer = new Layer(digest, stored, index, content, store);
+            Optional<ErofsFiles> image = images.open(digest, index);
+            LayerFiles files = image.isPresent()
+                    ? LayerFiles.of(image.get(), traffic)
+                    : LayerFiles.of(chunks(digest, stored, index), traffic);
+            Layer layer = new Layer(digest, stored, index, files, images.mountable());
             layers.put(digest, layer);
             ahead.add(layer, prefetch);
             return layer;
@@ -197,6 +208,13 @@ public final class Layers implements AutoCloseable {
             index.close();
             throw e;
         }
+    }
+
+    private LayerContent chunks(Digest digest, LayerRecord stored, LayerIndex index) throws IOException {
+        ChunkTable table = new ChunkTable(index);
+        ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache);
+        RemoteBlob blob = new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
+        return new LayerContent(index, table, store, blob, stored.format().compression(), traffic, fetchers, memory);
     }
 
     private Resolved fromRegistry(CallContext context, LayerSource source) throws InterruptedException {
@@ -278,6 +296,7 @@ public final class Layers implements AutoCloseable {
         Layer layer = layers.remove(digest);
         if (layer != null) {
             ahead.remove(layer);
+            images.forget(layer);
             layer.close();
         }
         delete(layout.layer(digest));
@@ -314,7 +333,7 @@ public final class Layers implements AutoCloseable {
         ahead.close();
         fetchers.shutdownNow();
         for (Layer layer : layers.values()) {
-            layer.fetcher().close(); // not the index: who reads gets an answer until the process ends
+            layer.files().close(); // not the index: who reads gets an answer until the process ends
         }
         layers.clear();
     }

@@ -68,7 +68,7 @@ final class ErofsImageIT {
     private Path write(Toc toc) throws Exception {
         Path image = folder.resolve("image");
         try (LayerIndex index = toc.build(folder.resolve("index"))) {
-            ErofsImage.write(image, index, DATA, List.of("trusted.overlay.opaque"));
+            new ErofsImage(index, List.of("trusted.overlay.opaque")).write(image, DATA);
         }
         fsck(image);
         return image;
@@ -254,7 +254,7 @@ final class ErofsImageIT {
     void aFileThatCannotBeReadLeavesNoImage() throws Exception {
         Path image = folder.resolve("image");
         try (LayerIndex index = new Toc().file("f", 10).build(folder.resolve("index"))) {
-            assertThatThrownBy(() -> ErofsImage.write(image, index, ErofsImageIT::gone, List.of()))
+            assertThatThrownBy(() -> new ErofsImage(index, List.of()).write(image, ErofsImageIT::gone))
                     .isInstanceOf(IOException.class)
                     .hasMessage("gone");
         }

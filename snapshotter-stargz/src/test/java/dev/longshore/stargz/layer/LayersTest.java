@@ -27,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -87,7 +88,8 @@ class LayersTest {
     private Layers layers(LayerSettings settings, long room) throws IOException {
         Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
         open.add(registry);
-        Layers layers = new Layers(folder.resolve("layers"), registry, settings, new ChunkCache(room), traffic);
+        Layers layers = new Layers(
+                folder.resolve("layers"), registry, settings, new ChunkCache(room), traffic, Optional.empty());
         open.add(layers);
         return layers;
     }
@@ -254,7 +256,7 @@ class LayersTest {
         ChunkCache cache = new ChunkCache(1_000_000);
         Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
         open.add(registry);
-        Layers layers = new Layers(folder.resolve("layers"), registry, SETTINGS, cache, traffic);
+        Layers layers = new Layers(folder.resolve("layers"), registry, SETTINGS, cache, traffic, Optional.empty());
         open.add(layers);
         Layer layer = lazily(layers);
         for (int round = 0; round < 3; round++) {

@@ -137,7 +137,7 @@ public final class ServedBlob implements AutoCloseable {
         return ranges;
     }
 
-    int size() {
+    public int size() {
         return blob.length;
     }
 

@@ -1,0 +1,139 @@
+package dev.longshore.stargz.layer;
+
+import dev.longshore.stargz.erofs.ErofsFiles;
+import dev.longshore.stargz.fuse.FileData;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * A layer's files: out of its chunks, which are fetched as they are needed, or out of its image, which has all of them. It changes from
+ * the one to the other under its readers. Safe for use by many threads.
+ */
+final class LayerFiles implements FileData, AutoCloseable {
+
+    /** Read-locked while chunks are read from, so that they are not closed meanwhile. */
+    private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+
+    private volatile Optional<LayerContent> chunks;
+    private volatile Optional<ErofsFiles> image;
+    private final Traffic traffic;
+    private volatile boolean closed;
+
+    private LayerFiles(Optional<LayerContent> chunks, Optional<ErofsFiles> image, Traffic traffic) {
+        this.chunks = chunks;
+        this.image = image;
+        this.traffic = traffic;
+    }
+
+    static LayerFiles of(LayerContent chunks, Traffic traffic) {
+        return new LayerFiles(Optional.of(chunks), Optional.empty(), traffic);
+    }
+
+    static LayerFiles of(ErofsFiles image, Traffic traffic) {
+        return new LayerFiles(Optional.empty(), Optional.of(image), traffic);
+    }
+
+    @Override
+    public void read(int inode, long offset, ByteBuffer to) throws IOException {
+        read(inode, offset, to, content -> {
+            content.read(inode, offset, to);
+            return true;
+        });
+    }
+
+    @Override
+    public boolean readLocal(int inode, long offset, ByteBuffer to) throws IOException {
+        return read(inode, offset, to, content -> content.readLocal(inode, offset, to));
+    }
+
+    private interface ChunkRead {
+        boolean from(LayerContent content) throws IOException;
+    }
+
+    private boolean read(int inode, long offset, ByteBuffer to, ChunkRead chunkRead) throws IOException {
+        Optional<ErofsFiles> complete = image;
+        if (complete.isEmpty()) {
+            lock.readLock().lock();
+            try {
+                if (chunks.isPresent()) {
+                    return chunkRead.from(chunks.get());
+                }
+            } finally {
+                lock.readLock().unlock();
+            }
+            complete = image;
+        }
+        try {
+            complete.orElseThrow().read(inode, offset, to);
+            traffic.hit();
+            return true;
+        } catch (IOException e) {
+            traffic.failure();
+            throw e;
+        }
+    }
+
+    /** What is fetched of the layer; empty once there is an image. */
+    Optional<LayerContent> chunks() {
+        return chunks;
+    }
+
+    Optional<Path> image() {
+        return image.map(ErofsFiles::path);
+    }
+
+    boolean complete() {
+        return chunks.map(LayerContent::complete).orElse(true);
+    }
+
+    /** Bytes that they take on the disk. */
+    long bytesOnDisk() {
+        return image.map(ErofsFiles::bytes)
+                .or(() -> chunks.map(LayerContent::bytesOnDisk))
+                .orElse(0L);
+    }
+
+    /**
+     * Reads from an image from now on, and closes the chunks when nobody reads from them any more.
+     *
+     * @return false if these files are closed already; then so is the image
+     */
+    synchronized boolean use(ErofsFiles complete) throws IOException {
+        if (closed) {
+            complete.close();
+            return false;
+        }
+        LayerContent replaced;
+        lock.writeLock().lock();
+        try {
+            replaced = chunks.orElseThrow();
+            image = Optional.of(complete);
+            chunks = Optional.empty();
+        } finally {
+            lock.writeLock().unlock();
+        }
+        replaced.close();
+        return true;
+    }
+
+    boolean closed() {
+        return closed;
+    }
+
+    /** Does not wait for readers: those who wait for a registry get an error. */
+    @Override
+    public synchronized void close() throws IOException {
+        closed = true;
+        Optional<LayerContent> open = chunks;
+        Optional<ErofsFiles> complete = image;
+        if (open.isPresent()) {
+            open.get().close();
+        }
+        if (complete.isPresent()) {
+            complete.get().close();
+        }
+    }
+}
