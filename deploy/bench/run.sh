@@ -4,21 +4,23 @@
 # is not started by that), and leaves nothing else behind.
 #
 #   --rounds N      rounds of `ctr run` and of daemon starts (15); imports and pulls take a third of it, memory two
-#   --only LIST     some of: run,parallel,import,pull,processors,snapshots,ipfs,memory,start (all)
+#   --only LIST     some of: run,parallel,import,pull,processors,snapshots,ipfs,lazy,memory,start (all)
 #   --output FILE   the document whose table is replaced (docs/performance.md); - prints it only
 #   --home DIR      the distribution to measure (deploy/target/longshore, built if it is not there)
 #
 # Both sides have their own root and state on one tmpfs, the same runc, the same ctr, and a cgroup in which everything of that side is
 # started, so that CPU time (user and system, of client, daemon, plugins, shims and runc) can be read off it. The containers
 # themselves are in cgroups of runc. The sides take turns; each figure is taken once before it counts. Pulls are also measured against
-# a newer containerd where LONGSHORE_CONTAINERD2 names the folder with its programs.
+# a newer containerd where LONGSHORE_CONTAINERD2 names the folder with its programs, and lazy pulls against containerd-stargz-grpc where
+# LONGSHORE_STARGZ_GRPC names that program.
 set -euo pipefail
 here=$(cd -P "$(dirname "$0")" && pwd)
 top=$(cd -P "$here/../.." && pwd)
 . "$top/deploy/prepare.sh"
+. "$here/lazy.sh"
 
 rounds=15
-only=run,parallel,import,pull,processors,snapshots,ipfs,memory,start
+only=run,parallel,import,pull,processors,snapshots,ipfs,lazy,memory,start
 output=$top/docs/performance.md
 home=
 while [ $# -gt 0 ]; do
@@ -27,7 +29,7 @@ while [ $# -gt 0 ]; do
     --only) only=${2:?--only needs a list} && shift ;;
     --output) output=${2:?--output needs a file} && shift ;;
     --home) home=${2:?--home needs a folder} && shift ;;
-    *) sed -n '2,/^# a newer/s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    *) sed -n '2,/^# LONGSHORE_STARGZ/s/^# \{0,1\}//p' "$0" && exit 2 ;;
   esac
   shift
 done
@@ -36,6 +38,7 @@ wants() { case ,$only, in *",$1,"*) ;; *) return 1 ;; esac }
 
 need_debian_root
 install_packages containerd runc busybox-static gzip zstd docker-registry skopeo openssl
+if wants lazy; then install_packages stargz-snapshotter umoci python3 iproute2; fi
 if [ -z "$home" ]; then
   home=$top/deploy/target/longshore
   if [ ! -x "$home/bin/longshored" ]; then
@@ -167,6 +170,7 @@ cleanup() {
     find /sys/fs/cgroup -depth -type d -path "*/${namespace[$side]}*" -exec rmdir {} + 2>/dev/null
   done
   rmdir "$group"
+  lazy_cleanup
   awk -v root="$work/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do umount -l "$mount"; done
   umount -l "$work"
   rmdir "$work"
@@ -555,6 +559,10 @@ if wants start; then
     note suite-l $((to - from))
   done
 fi
+if wants lazy; then
+  say "Lazy pulls"
+  lazy_run
+fi
 load_after=$(cut -d' ' -f1-3 /proc/loadavg)
 
 # --- the table
@@ -748,6 +756,7 @@ END
   if wants processors; then processor_table; fi
   if wants snapshots; then snapshot_tables; fi
   if wants ipfs; then ipfs_table; fi
+  if wants lazy; then lazy_table; fi
   if wants memory; then
     echo
     echo "| memory, MiB | containerd: PSS (alone), processes | Longshore: PSS (alone), processes | ratio (alone) | target |"

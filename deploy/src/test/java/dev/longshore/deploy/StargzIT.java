@@ -6,8 +6,10 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,6 +21,9 @@ class StargzIT {
 
     /** Nothing but what is read, and reads fail soon when the registry is away. */
     private static final String QUIET = "no_background_fetch = true\n[blob]\n  fetching_timeout_sec = 2\n";
+
+    private static final int READERS = 10;
+    private static final int ROUNDS = Integer.parseInt(System.getenv().getOrDefault("LONGSHORE_TEST_ROUNDS", "4"));
 
     @TempDir
     private static Path shared;
@@ -200,6 +205,65 @@ class StargzIT {
         }
         assertThat(suite.exec("reader", "sha256sum", "/bulk/small-2").ok().out())
                 .startsWith(sum("small-2"));
+    }
+
+    /** Ten at a time read past the kernel's memory, and compare; each says so after every file. */
+    private static String readers() {
+        StringBuilder script = new StringBuilder();
+        for (int i = 0; i < READERS; i++) {
+            script.append("""
+                    (while [ ! -e /stop ]; do
+                      sum=$(dd if=/bulk/small-%1$d iflag=direct bs=1M 2>/dev/null | sha256sum)
+                      if [ "${sum%%%%  *}" = %2$s ]; then echo right; else echo "wrong %1$d $sum"; fi
+                    done) &
+                    """.formatted(i, sum("small-" + i)));
+        }
+        return script + "wait";
+    }
+
+    private static long count(Running readers) {
+        String said = readers.said();
+        assertThat(said).doesNotContain("wrong");
+        return said.lines().filter("right"::equals).count();
+    }
+
+    @Test
+    void readersInAContainerGetEveryByteHoweverOftenTheSnapshotterIsKilled() {
+        Suite suite = up();
+        pull(suite, images.name("esgz"));
+        suite.longshore(
+                        "run",
+                        "--detach",
+                        "--name",
+                        "reader",
+                        "--snapshotter",
+                        "stargz",
+                        images.name("esgz"),
+                        "sleep",
+                        "1000")
+                .ok();
+        List<Long> waits = new ArrayList<>();
+        Random random = new Random(6);
+        try (Running readers = Running.start(
+                suite.ctrCommand("tasks", "exec", "--exec-id", "readers", "reader", "sh", "-c", readers()))) {
+            for (int round = 0; round < ROUNDS; round++) {
+                long goal = count(readers) + 20 + random.nextInt(100);
+                await().atMost(Programs.PATIENCE).until(() -> count(readers) >= goal);
+                suite.kill("longshore-snapshotter-stargz");
+                long before = count(readers);
+                long begin = System.nanoTime();
+                suite.start();
+                // Those that were just done when it was killed may say so a moment later.
+                await().pollInterval(Duration.ofMillis(5))
+                        .atMost(Programs.PATIENCE)
+                        .until(() -> count(readers) > before + READERS);
+                waits.add((System.nanoTime() - begin) / 1_000_000);
+            }
+            suite.exec("reader", "touch", "/stop").ok();
+            assertThat(readers.awaitExit()).isZero();
+            assertThat(count(readers)).isPositive();
+        }
+        System.out.println("from the restart of the program to reads that go on, ms: " + waits);
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.longshore.stargz.layer;
 
+import dev.longshore.estargz.BlobReader;
 import dev.longshore.estargz.Footer;
 import dev.longshore.estargz.LayerFormat;
 import dev.longshore.estargz.Toc;
@@ -70,6 +71,7 @@ public final class Layers implements AutoCloseable {
     private final ChunkCache cache;
     private final Traffic traffic;
     private final TocReader tocs = new TocReader(TOC_LIMITS);
+    private final TocGate gate = new TocGate();
     private final Map<Digest, Layer> layers = new ConcurrentHashMap<>();
     private final Map<Digest, CompletableFuture<Resolved>> resolving = new ConcurrentHashMap<>();
     private final ExecutorService fetchers = Executors.newFixedThreadPool(
@@ -258,11 +260,7 @@ public final class Layers implements AutoCloseable {
         if (footer.get().format() == LayerFormat.EXTERNAL_TOC) {
             return new Ordinary("the layer's table of contents is in an image of its own, which is not supported");
         }
-        IndexBuilder builder = new IndexBuilder(footer.get().payloadEnd(), INDEX_LIMITS);
-        Toc toc = tocs.read(blob, footer.get(), source.toc(), builder::add);
-        context.deadline().check("reading the table of contents of layer " + digest);
-        Files.createDirectories(layout.layer(digest));
-        builder.finish(layout.index(digest));
+        Toc toc = index(context, source, blob, footer.get());
         Optional<Digest> compressed = source.toc() instanceof TocVerification.Compressed(Digest promised)
                 ? Optional.of(promised)
                 : Optional.empty();
@@ -289,6 +287,21 @@ public final class Layers implements AutoCloseable {
                 .addKeyValue("bytes", tail.size())
                 .log("layer is read lazily");
         return new Lazy(layer);
+    }
+
+    private Toc index(CallContext context, LayerSource source, BlobReader blob, Footer footer)
+            throws IOException, InterruptedException {
+        try (TocGate.Place place = gate.enter(context.deadline())) {
+            IndexBuilder builder = new IndexBuilder(footer.payloadEnd(), INDEX_LIMITS);
+            Toc toc = tocs.read(blob, footer, source.toc(), entry -> {
+                place.count(entry);
+                builder.add(entry);
+            });
+            context.deadline().check("reading the table of contents of layer " + source.digest());
+            Files.createDirectories(layout.layer(source.digest()));
+            builder.finish(layout.index(source.digest()));
+            return toc;
+        }
     }
 
     /** Forgets a layer that nobody uses any more, with all that is stored of it. */

@@ -7,6 +7,8 @@ import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.DeadlineExceededException;
+import dev.longshore.sdk.errors.PermissionDeniedException;
+import dev.longshore.sdk.errors.UnauthenticatedException;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.oci.MediaTypes;
@@ -83,7 +85,12 @@ final class RemoteBlob implements BlobReader, AutoCloseable {
                 return;
             } catch (InterruptedIOException e) {
                 throw e;
-            } catch (UnavailableException | DeadlineExceededException | IOException e) {
+            } catch (UnavailableException
+                    | DeadlineExceededException
+                    // It has given the layer's table: credentials may be changed just now, or an address have expired.
+                    | UnauthenticatedException
+                    | PermissionDeniedException
+                    | IOException e) {
                 if (e instanceof BadLayerException || deadline.remaining().compareTo(pause) <= 0) {
                     throw failed(begin, end, e);
                 }

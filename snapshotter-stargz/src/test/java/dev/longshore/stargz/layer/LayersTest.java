@@ -3,11 +3,13 @@ package dev.longshore.stargz.layer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.longshore.registry.Credentials;
 import dev.longshore.registry.HostsDirectory;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.linux.MountCalls;
 import dev.longshore.stargz.index.LayerIndex;
 import dev.longshore.stargz.layer.Resolved.Lazy;
 import dev.longshore.stargz.layer.Resolved.Ordinary;
@@ -38,6 +40,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Layers out of a registry that is real enough, and misbehaves when it is told to. */
 class LayersTest {
@@ -281,12 +285,13 @@ class LayersTest {
                 .isEqualTo(Arrays.copyOfRange(content("large"), 2_000_000, 2_000_010));
     }
 
-    @Test
-    void registryThatIsBusyForAWhileIsWaitedFor() throws Exception {
+    @ParameterizedTest
+    @ValueSource(ints = {401, 403, 429, 500, 503})
+    void registryThatRefusesForAWhileIsWaitedFor(int status) throws Exception {
         serve();
         Layer layer = lazily(layers(
                 new LayerSettings(false, Duration.ofSeconds(20), Duration.ofSeconds(30), true, 0, false), ROOMY));
-        served.be(Mood.BUSY);
+        served.refuse(status);
         int before = served.ranges().size();
         try (ExecutorService readers = Executors.newFixedThreadPool(1)) {
             Future<byte[]> read = readers.submit(() -> read(layer, "last", 0, 10));
@@ -294,6 +299,29 @@ class LayersTest {
             served.be(Mood.GOOD);
             assertThat(read.get()).isEqualTo(Arrays.copyOf(content("last"), 10));
         }
+    }
+
+    @Test
+    void registryThatForgetsHowToSendPartsIsReadFromAllTheSame() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        served.be(Mood.NO_RANGES);
+        checkAll(layer);
+    }
+
+    @Test
+    void fullDiskCostsTimeAndNoBytes() throws Exception {
+        assumeTrue("root".equals(System.getProperty("user.name")), "not root: cannot mount a small file system");
+        serve();
+        Path small = Files.createDirectory(folder.resolve("layers"));
+        MountCalls.mount("none", small, "tmpfs", 0, "size=1m");
+        open.add(() -> MountCalls.unmount(small, MountCalls.MNT_DETACH));
+        Layers layers = layers(SETTINGS, ROOMY);
+        Layer layer = lazily(layers);
+        checkAll(layer);
+        assertThat(layer.complete()).isFalse();
+        checkAll(layer);
+        assertThat(traffic.failures()).isZero();
     }
 
     @Test

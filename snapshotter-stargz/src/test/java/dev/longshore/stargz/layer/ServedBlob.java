@@ -41,8 +41,8 @@ public final class ServedBlob implements AutoCloseable {
         GOOD,
         /** Sends all, whatever was asked for. */
         NO_RANGES,
-        /** Is too busy. */
-        BUSY,
+        /** Answers with the status that it was told to. */
+        REFUSING,
         /** Ends each body in its middle. */
         BROKEN,
         /** Sends other bytes than it should. */
@@ -54,6 +54,7 @@ public final class ServedBlob implements AutoCloseable {
     private final WrittenLayer layer;
     private final List<String> ranges = new CopyOnWriteArrayList<>();
     private volatile Mood mood = Mood.GOOD;
+    private volatile int refusal = 503;
 
     /** @param prioritized paths of files that are needed first */
     public ServedBlob(Path folder, Map<String, byte[]> files, List<String> prioritized) throws IOException {
@@ -90,8 +91,8 @@ public final class ServedBlob implements AutoCloseable {
             String range = exchange.getRequestHeaders().getFirst("Range");
             ranges.add(String.valueOf(range));
             Matcher matcher = RANGE.matcher(String.valueOf(range));
-            if (mood == Mood.BUSY) {
-                exchange.sendResponseHeaders(503, -1);
+            if (mood == Mood.REFUSING) {
+                exchange.sendResponseHeaders(refusal, -1);
             } else if (mood == Mood.NO_RANGES || !matcher.matches()) {
                 send(exchange, 200, 0, blob.length);
             } else {
@@ -122,6 +123,12 @@ public final class ServedBlob implements AutoCloseable {
 
     public void be(Mood next) {
         mood = next;
+    }
+
+    /** Refuses everything with that status. */
+    void refuse(int status) {
+        refusal = status;
+        mood = Mood.REFUSING;
     }
 
     /** The labels that a client gives with this layer. */
