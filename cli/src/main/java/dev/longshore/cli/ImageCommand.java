@@ -180,7 +180,7 @@ final class ImageCommand implements Runnable {
         @Override
         int run(Daemon daemon) {
             ImageStore.Resolved resolved = new ImageStore(daemon, snapshotter).resolve(image);
-            Table table = new Table("LAYER", "LAZY", "HERE", "SIZE", "WHY NOT");
+            Table table = new Table("LAYER", "LAZY", "HERE", "SIZE", "PREFETCHED", "USED", "WHY NOT");
             List<Map<String, Object>> tree = new ArrayList<>();
             for (LazyLayers.State state : new LazyLayers(daemon, snapshotter).of(resolved)) {
                 String digest = state.layer().digest().toString();
@@ -189,12 +189,16 @@ final class ImageCommand implements Runnable {
                         state.lazy() ? "yes" : "no",
                         Amounts.size(state.fetched()),
                         Amounts.size(state.layer().size()),
+                        Amounts.size(state.prefetched()),
+                        Amounts.size(state.used()),
                         state.reason());
                 Map<String, Object> object = new LinkedHashMap<>();
                 object.put("digest", digest);
                 object.put("lazy", state.lazy());
                 object.put("fetched", state.fetched());
                 object.put("size", state.layer().size());
+                object.put("prefetched", state.prefetched());
+                object.put("used", state.used());
                 object.put("reason", state.reason());
                 tree.add(object);
             }

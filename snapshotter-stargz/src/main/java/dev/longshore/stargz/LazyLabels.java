@@ -2,6 +2,7 @@ package dev.longshore.stargz;
 
 import dev.longshore.sdk.snapshot.SnapshotInfo;
 import dev.longshore.stargz.layer.Layer;
+import dev.longshore.stargz.layer.PrefetchUse;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -20,6 +21,12 @@ final class LazyLabels {
     /** Of these bytes those whose content is on this machine. */
     static final String FETCHED = "containerd.io/snapshot/longshore.lazy.fetched";
 
+    /** Bytes of the blob that were fetched because the layer says that they are needed first. */
+    static final String PREFETCHED = "containerd.io/snapshot/longshore.lazy.prefetched";
+
+    /** Of these bytes those that were read since; what is read of an EROFS image is not seen. */
+    static final String USED = "containerd.io/snapshot/longshore.lazy.used";
+
     private static final String NO = "no: ";
 
     /** Characters of a reason: a label with its key has 4096 bytes at most, and some characters take three of them. */
@@ -28,8 +35,11 @@ final class LazyLabels {
     private LazyLabels() {}
 
     static Map<String, String> of(Layer layer) {
+        PrefetchUse prefetch = layer.prefetchUse();
         return Map.of(
                 LAZY, "yes",
+                PREFETCHED, Long.toString(prefetch.fetched()),
+                USED, Long.toString(prefetch.used()),
                 LAYER, layer.digest().toString(),
                 SIZE, Long.toString(layer.size()),
                 FETCHED, Long.toString(layer.fetched()));

@@ -17,6 +17,8 @@ public final class LazyLayers {
 
     private static final String LAZY = "containerd.io/snapshot/longshore.lazy";
     private static final String FETCHED = LAZY + ".fetched";
+    private static final String PREFETCHED = LAZY + ".prefetched";
+    private static final String USED = LAZY + ".used";
     private static final String NO = "no: ";
 
     private final Daemon daemon;
@@ -31,9 +33,11 @@ public final class LazyLayers {
      * A layer.
      *
      * @param fetched bytes of the blob whose content is on this machine
+     * @param prefetched bytes of the blob that were fetched because the layer says that they are needed first
+     * @param used those of them that were read since
      * @param reason why it is not lazy; empty if it is
      */
-    public record State(Descriptor layer, boolean lazy, long fetched, String reason) {}
+    public record State(Descriptor layer, boolean lazy, long fetched, long prefetched, long used, String reason) {}
 
     /** From the bottom. */
     public List<State> of(ImageStore.Resolved image) {
@@ -59,18 +63,22 @@ public final class LazyLayers {
                             .getInfo()
                             .getLabelsMap());
         } catch (NotFoundException e) {
-            return new State(layer, false, 0, "not unpacked with snapshotter " + snapshotter);
+            return new State(layer, false, 0, 0, 0, "not unpacked with snapshotter " + snapshotter);
         }
     }
 
     static State of(Descriptor layer, Map<String, String> labels) {
         String lazy = labels.getOrDefault(LAZY, "");
         if (lazy.equals("yes")) {
-            return new State(layer, true, Long.parseLong(labels.getOrDefault(FETCHED, "0")), "");
+            return new State(layer, true, bytes(labels, FETCHED), bytes(labels, PREFETCHED), bytes(labels, USED), "");
         }
         String reason = lazy.startsWith(NO)
                 ? lazy.substring(NO.length())
                 : "the snapshotter was not asked to, or does not read layers lazily";
-        return new State(layer, false, layer.size(), reason);
+        return new State(layer, false, layer.size(), 0, 0, reason);
+    }
+
+    private static long bytes(Map<String, String> labels, String label) {
+        return Long.parseLong(labels.getOrDefault(label, "0"));
     }
 }

@@ -65,6 +65,10 @@ public final class Layer {
         return complete() || chunks.isEmpty() ? size() : chunks.get().presentBlobBytes();
     }
 
+    public PrefetchUse prefetchUse() {
+        return files.prefetchUse();
+    }
+
     /** Whether all files are here. */
     public boolean complete() {
         return files.complete();

@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,6 +62,11 @@ final class LayerContent implements FileData, AutoCloseable {
     private final LongAdder fetched = new LongAdder();
     private final RecentChunks unkept = new RecentChunks();
     private final AtomicBoolean diskWorks = new AtomicBoolean(true);
+    private final ReentrantLock counting = new ReentrantLock();
+
+    // Guarded by counting: chunks by their numbers.
+    private final BitSet prefetched = new BitSet();
+    private final BitSet read = new BitSet();
 
     /**
      * @param fetchers for requests; whoever reads waits for them
@@ -101,6 +108,30 @@ final class LayerContent implements FileData, AutoCloseable {
             first = next;
         }
         return sum;
+    }
+
+    PrefetchUse prefetchUse() {
+        counting.lock();
+        try {
+            long bytes = 0;
+            long used = 0;
+            long last = -1;
+            for (int number = prefetched.nextSetBit(0); number >= 0; number = prefetched.nextSetBit(number + 1)) {
+                Chunk chunk = table.chunk(number);
+                if (chunk.blobOffset() == last) {
+                    continue;
+                }
+                last = chunk.blobOffset();
+                bytes += chunk.blobEnd() - last;
+                int next = read.nextSetBit(number);
+                if (next >= 0 && next < table.streamEnd(number)) {
+                    used += chunk.blobEnd() - last;
+                }
+            }
+            return new PrefetchUse(bytes, used);
+        } finally {
+            counting.unlock();
+        }
     }
 
     /** Bytes that the chunks take on the disk. */
@@ -153,6 +184,12 @@ final class LayerContent implements FileData, AutoCloseable {
 
     private Part part(int inode, long offset, ByteBuffer to) {
         Chunk chunk = index.chunk(inode, offset);
+        counting.lock();
+        try {
+            read.set(chunk.number());
+        } finally {
+            counting.unlock();
+        }
         int within = (int) (offset - chunk.fileOffset());
         return new Part(chunk, within, (int) Math.min(to.remaining(), chunk.size() - within));
     }
@@ -347,11 +384,23 @@ final class LayerContent implements FileData, AutoCloseable {
                     throw new IOException("%s ended in mid-stream".formatted(blob));
                 }
                 keep(claim, stream);
+                if (purpose == Purpose.PREFETCH) {
+                    countPrefetched(claim);
+                }
             } finally {
                 memory.release(permits);
             }
             position = claim.end;
             done[0]++;
+        }
+    }
+
+    private void countPrefetched(Claim claim) {
+        counting.lock();
+        try {
+            claim.chunks.forEach(prefetched::set);
+        } finally {
+            counting.unlock();
         }
     }
 

@@ -21,6 +21,7 @@ final class LayerFiles implements FileData, AutoCloseable {
     private volatile Optional<ErofsFiles> image;
     private final Traffic traffic;
     private volatile boolean closed;
+    private volatile Optional<PrefetchUse> prefetchUse = Optional.empty();
 
     private LayerFiles(Optional<LayerContent> chunks, Optional<ErofsFiles> image, Traffic traffic) {
         this.chunks = chunks;
@@ -83,6 +84,18 @@ final class LayerFiles implements FileData, AutoCloseable {
 
     Optional<Path> image() {
         return image.map(ErofsFiles::path);
+    }
+
+    PrefetchUse prefetchUse() {
+        Optional<PrefetchUse> kept = prefetchUse;
+        return kept.isPresent()
+                ? kept.get()
+                : chunks.map(LayerContent::prefetchUse).orElse(PrefetchUse.NONE);
+    }
+
+    /** Counts no further: what is read from now on is not read by a container. */
+    void endPrefetchUse() {
+        prefetchUse = Optional.of(prefetchUse());
     }
 
     boolean complete() {

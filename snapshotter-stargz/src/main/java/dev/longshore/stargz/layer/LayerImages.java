@@ -110,6 +110,7 @@ final class LayerImages {
         boolean used = false;
         try {
             Path file = layout.image(layer.digest());
+            layer.files().endPrefetchUse();
             image.write(file, chunks);
             used = layer.files().use(ErofsFiles.open(file, layer.index()));
         } finally {

@@ -187,6 +187,10 @@ class LayersTest {
         assertThat(read(layer, "small-3", 0, 3_003)).isEqualTo(content("small-3"));
         assertThat(served.ranges()).hasSize(before);
         assertThat(traffic.fetched(Purpose.PREFETCH)).isPositive();
+        assertThat(layer.prefetchUse().fetched()).isEqualTo(traffic.fetched(Purpose.PREFETCH));
+        assertThat(layer.prefetchUse().used())
+                .as("not the landmark, which is a stream of its own")
+                .isBetween(200_000L, layer.prefetchUse().fetched());
     }
 
     @Test
