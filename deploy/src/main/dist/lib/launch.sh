@@ -33,7 +33,9 @@ common="$common -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED -
 common="$common -XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=25 -XX:TrimNativeHeapInterval=10000 -Djdk.nio.maxCachedBufferSize=65536"
 common="$common -Dio.netty.allocator.numDirectArenas=1 -Dio.netty.allocator.maxOrder=6 -Dio.netty.leakDetection.level=disabled"
 common="$common -Xlog:disable -Xlog:all=warning:stderr"
-# main: its class. options: flags of the JVM, separated by spaces.
+# main: its class. options: flags of the JVM, separated by spaces. rehearse: what it is told besides when it is to load all classes that
+# it may need, for an archive of them.
+rehearse=
 . "$lib/$program.conf"
 IFS= read -r jars <"$lib/$program.classpath"
 . "$lib/native.conf"
@@ -57,7 +59,7 @@ if [ "${LONGSHORE_AOT:-}" != off ]; then
   # Training: the JVM warns about each class that an archive cannot hold.
   quiet="-Xlog:disable -Xlog:all=error:stderr"
   case ${LONGSHORE_AOT:-} in
-    list) set -- $quiet "-XX:DumpLoadedClassList=$cache_dir/$program.classes" -cp "$class_path" "$main" "$@" ;;
+    list) set -- $quiet "-XX:DumpLoadedClassList=$cache_dir/$program.classes" -cp "$class_path" "$main" $rehearse "$@" ;;
     base)
       IFS= read -r base_jars <"$lib/base.classpath"
       class_path=
@@ -69,7 +71,7 @@ if [ "${LONGSHORE_AOT:-}" != off ]; then
         "-XX:SharedArchiveFile=$LONGSHORE_AOT_BASE" -cp "$class_path"
       ;;
     record)
-      set -- $quiet "-XX:ArchiveClassesAtExit=$cache.new" -cp "$class_path" "$main" "$@"
+      set -- $quiet "-XX:ArchiveClassesAtExit=$cache.new" -cp "$class_path" "$main" $rehearse "$@"
       # Programs that are to start with as little as possible have a class path of their own, and the JDK's archive below.
       base_jars=
       [ -z "${LONGSHORE_AOT_BASE:-}" ] || IFS= read -r base_jars <"$lib/base.classpath"

@@ -81,6 +81,7 @@ record Config(
                         new Flags("longshore-snapshotter-stargz --address SOCKET --root DIR [--config FILE] [flags]"))
                 .option("root", "DIR", "where snapshots and layers are kept")
                 .option("config", "FILE", "TOML; default: /etc/longshore/stargz.toml if that is there")
+                .option("rehearse", "", "first mount and read a layer of its own making, for longshore-aot")
                 .option("log-level", "LEVEL", "trace, debug, info, warn or error; default info");
     }
 

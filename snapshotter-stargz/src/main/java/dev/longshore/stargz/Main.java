@@ -31,7 +31,11 @@ public final class Main {
             }
             Config config = Config.of(parsed, Path.of("/etc/longshore/stargz.toml"));
             Logging.configure(config.logLevel());
-            new Wiring(config, System.getenv()).serve();
+            Wiring wiring = new Wiring(config, System.getenv());
+            if (parsed.has("rehearse")) {
+                wiring.rehearse();
+            }
+            wiring.serve();
         } catch (UsageException e) {
             fail(2, e.getMessage() + "\n" + flags.help());
         } catch (ContainerdException e) {

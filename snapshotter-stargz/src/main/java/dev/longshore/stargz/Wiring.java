@@ -5,6 +5,7 @@ import dev.longshore.registry.DockerConfig;
 import dev.longshore.registry.HostsDirectory;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.config.ConfigProblem;
+import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.snapshots.OverlayFeatures;
 import dev.longshore.snapshots.OverlayOptions;
 import dev.longshore.stargz.erofs.ErofsMount;
@@ -34,6 +35,8 @@ final class Wiring {
     private final Registry registry;
     private final StargzSnapshotter snapshotter;
     private final StargzMetrics metrics;
+    private final Traffic traffic;
+    private final OverlayOptions overlay;
 
     Wiring(Config config, Map<String, String> environment) throws IOException {
         this.config = config;
@@ -43,7 +46,7 @@ final class Wiring {
         Files.createDirectories(config.root());
         List<String> mountOptions = OverlayFeatures.mountOptions(config.mountOptions(), config.root());
         boolean mapIds = OverlayFeatures.mapsIds(Files.readString(KERNEL_RELEASE));
-        OverlayOptions overlay = new OverlayOptions(mountOptions, false, false, mapIds);
+        overlay = new OverlayOptions(mountOptions, false, false, mapIds);
 
         Credentials credentials = config.registries()
                 .dockerConfig()
@@ -53,7 +56,7 @@ final class Wiring {
                 new HostsDirectory(
                         config.registries().configPath(), config.registries().plainHttp()),
                 credentials);
-        Traffic traffic = new Traffic();
+        traffic = new Traffic();
         ChunkCache cache = new ChunkCache(config.cacheSize());
         Layers layers = new Layers(
                 new StargzLayout(config.root()).layers(),
@@ -65,6 +68,15 @@ final class Wiring {
         snapshotter =
                 StargzSnapshotter.open(config.root(), overlay, layers, config.prefetchTimeout(), Clock.systemUTC());
         metrics = new StargzMetrics(traffic, cache, snapshotter);
+    }
+
+    /** What fails is said, and no reason not to serve. */
+    void rehearse() {
+        try {
+            Rehearsal.run(config.root().resolve("rehearsal"), overlay);
+        } catch (IOException | ContainerdException e) {
+            log.atWarn().setCause(e).log("the rehearsal failed: the first layer will take longer");
+        }
     }
 
     /** Whether complete layers are to have images; the answer is also written down for the operator. */
@@ -85,7 +97,8 @@ final class Wiring {
 
     /** Serves until the process is told to end, and closes everything but the mounts, which the next process takes over. */
     void serve() throws IOException, InterruptedException {
-        try (registry) {
+        try (registry;
+                QuietCollections _ = new QuietCollections(traffic)) {
             PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
         }
     }
