@@ -391,19 +391,40 @@ public final class LayerIndex implements AutoCloseable {
         int last = firstChunk(inode) + chunkCount(inode) - 1;
         long begin = map.getLong(at + C_FILE_OFFSET);
         long end = number == last ? size(inode) : map.getLong(at + CHUNK_SIZE + C_FILE_OFFSET);
-        int stream = map.getInt(at + C_STREAM) & ~NO_DIGEST;
         boolean digested = map.getInt(at + C_STREAM) >= 0;
         return new Chunk(
                 number,
                 inode,
                 begin,
                 end - begin,
-                map.getLong(streamsAt + stream * STREAM_SIZE),
-                stream + 1 == streams ? map.getLong(H_DATA_END) : map.getLong(streamsAt + (stream + 1) * STREAM_SIZE),
+                blobOffset(number),
+                blobEnd(number),
                 Integer.toUnsignedLong(map.getInt(at + C_INNER_OFFSET)),
                 digested
                         ? Optional.of(new Digest("sha256", HexFormat.of().formatHex(bytes(at + C_DIGEST, DIGEST_SIZE))))
                         : Optional.empty());
+    }
+
+    /** Where in the blob the stream with chunk {@code number} begins. */
+    public long blobOffset(int number) {
+        return streamBegin(stream(number));
+    }
+
+    /** Where in the blob the stream with chunk {@code number} ends. */
+    public long blobEnd(int number) {
+        int next = stream(number) + 1;
+        return next == streams ? map.getLong(H_DATA_END) : streamBegin(next);
+    }
+
+    private int stream(int number) {
+        if (number < 0 || number >= chunks) {
+            throw new IndexOutOfBoundsException("chunk %d of %d in %s".formatted(number, chunks, file));
+        }
+        return map.getInt(chunkAt(number) + C_STREAM) & ~NO_DIGEST;
+    }
+
+    private long streamBegin(int stream) {
+        return map.getLong(streamsAt + stream * STREAM_SIZE);
     }
 
     private int chunkAt(int number) {

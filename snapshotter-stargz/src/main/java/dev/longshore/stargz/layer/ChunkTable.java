@@ -76,9 +76,9 @@ final class ChunkTable {
 
     /** The number of the first chunk of the stream that {@code number} is in. */
     int streamStart(int number) {
-        long offset = chunk(number).blobOffset();
+        long offset = index.blobOffset(number);
         int first = number;
-        while (first > 0 && chunk(first - 1).blobOffset() == offset) {
+        while (first > 0 && index.blobOffset(first - 1) == offset) {
             first--;
         }
         return first;
@@ -86,9 +86,9 @@ final class ChunkTable {
 
     /** The number behind the last chunk of the stream that {@code number} is in. */
     int streamEnd(int number) {
-        long offset = chunk(number).blobOffset();
+        long offset = index.blobOffset(number);
         int next = number + 1;
-        while (next < inodes.length && chunk(next).blobOffset() == offset) {
+        while (next < inodes.length && index.blobOffset(next) == offset) {
             next++;
         }
         return next;

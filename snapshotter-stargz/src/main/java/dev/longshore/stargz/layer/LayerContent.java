@@ -102,12 +102,20 @@ final class LayerContent implements FileData, AutoCloseable {
         for (int first = 0; first < table.count(); ) {
             int next = table.streamEnd(first);
             if (store.has(first)) {
-                Chunk chunk = table.chunk(first);
-                sum += chunk.blobEnd() - chunk.blobOffset();
+                sum += index.blobEnd(first) - index.blobOffset(first);
             }
             first = next;
         }
         return sum;
+    }
+
+    private boolean wasRead(int number) {
+        counting.lock();
+        try {
+            return read.get(number);
+        } finally {
+            counting.unlock();
+        }
     }
 
     PrefetchUse prefetchUse() {
@@ -117,15 +125,15 @@ final class LayerContent implements FileData, AutoCloseable {
             long used = 0;
             long last = -1;
             for (int number = prefetched.nextSetBit(0); number >= 0; number = prefetched.nextSetBit(number + 1)) {
-                Chunk chunk = table.chunk(number);
-                if (chunk.blobOffset() == last) {
+                if (index.blobOffset(number) == last) {
                     continue;
                 }
-                last = chunk.blobOffset();
-                bytes += chunk.blobEnd() - last;
+                last = index.blobOffset(number);
+                long size = index.blobEnd(number) - last;
+                bytes += size;
                 int next = read.nextSetBit(number);
                 if (next >= 0 && next < table.streamEnd(number)) {
-                    used += chunk.blobEnd() - last;
+                    used += size;
                 }
             }
             return new PrefetchUse(bytes, used);
@@ -288,17 +296,21 @@ final class LayerContent implements FileData, AutoCloseable {
     }
 
     /**
-     * Compressed bytes to fetch from a chunk on. For a file that is read from its beginning to its end, as much as was read of it
-     * without a gap, so that a large one takes few requests and of one that is only looked into little comes.
+     * Compressed bytes to fetch from a chunk on. For a file that is read from its beginning to its end, or files that are read in their
+     * order in the layer, as much as was read without a gap, so that a large one and many small ones take few requests, and of one that
+     * is only looked into little comes.
      */
     private long window(Chunk chunk) {
         long before = 0;
+        long last = chunk.blobOffset();
         int first = index.firstChunk(chunk.inode());
         for (int number = chunk.number() - 1;
-                number >= first && before < LARGEST_REQUEST && store.has(number);
+                number >= 0 && before < LARGEST_REQUEST && store.has(number) && (number >= first || wasRead(number));
                 number--) {
-            Chunk earlier = table.chunk(number);
-            before += earlier.blobEnd() - earlier.blobOffset();
+            if (index.blobOffset(number) != last) {
+                last = index.blobOffset(number);
+                before += index.blobEnd(number) - last;
+            }
         }
         return Math.clamp(before, LEAST_REQUEST, LARGEST_REQUEST);
     }
