@@ -176,8 +176,10 @@ took(big)
 print()
 '
 lazy_note_reads() { # SIDE PREFIX
-  local walk small first again
-  read -r walk small first again < <(lazy_python "$1" "$lazy_reads")
+  local output walk small first again
+  # Not from a pipe: the client still removes the container when it has printed this.
+  output=$(lazy_python "$1" "$lazy_reads")
+  read -r walk small first again <<<"$output"
   note "$2-walk-$1" "$walk"
   note "$2-small-$1" "$small"
   note "$2-big-$1" "$first"
