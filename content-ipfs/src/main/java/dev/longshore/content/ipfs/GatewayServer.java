@@ -178,8 +178,14 @@ final class GatewayServer implements AutoCloseable {
      */
     private void car(HttpExchange exchange, Cid root, byte[] block) throws IOException {
         boolean whole = parameter(exchange, "dag-scope").filter("block"::equals).isEmpty();
+        Optional<String> bytes = parameter(exchange, "entity-bytes");
+        if (bytes.isPresent() && !EntityBytes.isValid(bytes.get())) {
+            refuse(exchange, 400, "entity-bytes is FROM:TO, each a number that may be negative, TO or *");
+            return;
+        }
         exchange.getResponseHeaders().set("Content-Type", CAR + "; version=1; order=dfs; dups=y");
-        exchange.getResponseHeaders().set("Etag", "W/\"%s.car.%s\"".formatted(root, whole ? "all" : "block"));
+        exchange.getResponseHeaders()
+                .set("Etag", "W/\"%s.car.%s\"".formatted(root, whole ? bytes.orElse("all") : "block"));
         exchange.getResponseHeaders().set("Content-Disposition", "attachment; filename=\"%s.car\"".formatted(root));
         if (exchange.getRequestMethod().equals("HEAD")) {
             exchange.sendResponseHeaders(200, -1);
@@ -193,20 +199,24 @@ final class GatewayServer implements AutoCloseable {
                 return;
             }
             Deadline deadline = Deadline.after(TIMEOUT);
-            new DagReader(blocks, root, deadline)
-                    .walk(
-                            new DagReader.Visitor() {
-                                @Override
-                                public void leaf(Leaf leaf) throws IOException {
-                                    block(out, leaf.cid(), blocks.get(leaf.cid(), deadline));
-                                }
+            DagReader dag = new DagReader(blocks, root, deadline);
+            EntityBytes range =
+                    bytes.map(text -> EntityBytes.of(text, dag.size())).orElse(EntityBytes.ALL);
+            dag.walk(
+                    new DagReader.Visitor() {
+                        @Override
+                        public void leaf(Leaf leaf) throws IOException {
+                            block(out, leaf.cid(), blocks.get(leaf.cid(), deadline));
+                        }
 
-                                @Override
-                                public void node(Cid cid, byte[] node, long offset, byte[] data) throws IOException {
-                                    block(out, cid, node);
-                                }
-                            },
-                            deadline);
+                        @Override
+                        public void node(Cid cid, byte[] node, long offset, byte[] data) throws IOException {
+                            block(out, cid, node);
+                        }
+                    },
+                    range.from(),
+                    range.to(),
+                    deadline);
         } catch (DagFormatException e) {
             throw new IOException("the root is that of no file, only its block can be had", e);
         }

@@ -145,6 +145,27 @@ final class GatewayTest {
                 .hasSize(2);
     }
 
+    @Test
+    void aCarOfAPartHasTheRootAndTheBlocksOfThatPart() throws Exception {
+        byte[] bytes = bytes(2 * CHUNK + 100, 3);
+        String root = cid(peer, write(peer, bytes));
+        assertThat(blocksOf(root, "300000:300099")).containsExactly(Arrays.copyOfRange(bytes, CHUNK, 2 * CHUNK));
+        assertThat(blocksOf(root, "0:*")).hasSize(3);
+        assertThat(blocksOf(root, "-100:*")).containsExactly(Arrays.copyOfRange(bytes, 2 * CHUNK, bytes.length));
+        assertThat(blocksOf(root, (CHUNK - 1) + ":" + CHUNK)).hasSize(2);
+        assertThat(blocksOf(root, "0:-" + (CHUNK + 101))).containsExactly(Arrays.copyOf(bytes, CHUNK));
+        assertThat(get("/ipfs/" + root + "?format=car&entity-bytes=1-2").statusCode())
+                .isEqualTo(400);
+    }
+
+    /** What follows header and root. */
+    private List<byte[]> blocksOf(String root, String part) throws Exception {
+        List<byte[]> sections = sections(
+                get("/ipfs/" + root + "?format=car&entity-bytes=" + part).body());
+        assertThat(Cid.parse(root).names(tail(sections.get(1)))).isTrue();
+        return sections.stream().skip(2).map(GatewayTest::tail).toList();
+    }
+
     private static List<byte[]> sections(byte[] car) {
         List<byte[]> sections = new ArrayList<>();
         ByteBuffer in = ByteBuffer.wrap(car);

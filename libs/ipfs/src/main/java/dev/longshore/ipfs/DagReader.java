@@ -38,7 +38,7 @@ public final class DagReader {
     /** Gets the blocks of a file. */
     public interface Visitor {
 
-        /** The whole of the file from the start, in order. Its bytes have not been asked for. */
+        /** All that was asked for, in order. Its bytes have not been asked for. */
         void leaf(Leaf leaf) throws IOException;
 
         /**
@@ -174,6 +174,11 @@ public final class DagReader {
      * level deeper.
      */
     public void walk(Visitor visitor, Deadline deadline) throws IOException {
+        walk(visitor, 0, Long.MAX_VALUE, deadline);
+    }
+
+    /** As {@link #walk(Visitor, Deadline)}, through the root and what has bytes from {@code from} to before {@code to}. */
+    public void walk(Visitor visitor, long from, long to, Deadline deadline) throws IOException {
         if (size == 0) {
             walkEmpty(visitor, deadline);
             return;
@@ -183,6 +188,10 @@ public final class DagReader {
         long offset = 0;
         while (!steps.isEmpty()) {
             Step step = steps.pop();
+            if (step.depth() > 0 && (offset >= to || offset + step.size() <= from)) {
+                offset += step.size();
+                continue;
+            }
             if (step.cid().codec() == Codec.RAW) {
                 if (step.size() > BlockSource.MAX_BLOCK) {
                     throw new DagFormatException("block %s is said to have %d bytes, more than a block has"
