@@ -20,6 +20,7 @@ import dev.longshore.sdk.errors.AlreadyExistsException;
 import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.FailedPreconditionException;
 import dev.longshore.sdk.errors.NotFoundException;
+import dev.longshore.sdk.errors.ResourceExhaustedException;
 import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.sdk.errors.UnimplementedException;
 import dev.longshore.sdk.filter.Fields;
@@ -56,6 +57,7 @@ public final class IpfsContentStore implements ContentStore {
     private final Upstream upstream;
     private final Traffic traffic;
     private final Optional<NodeCopies> copies;
+    private final DiskReserve reserve;
     private final Packs packs;
     private final OpenBlobs open;
     private final Fetches fetches;
@@ -94,10 +96,12 @@ public final class IpfsContentStore implements ContentStore {
                     folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         }
         this.copies = copies;
+        this.reserve = new DiskReserve(layout.reserve());
         this.packs = Packs.open(layout, clock, copies);
         this.open = new OpenBlobs(packs);
         this.fetches = new Fetches(layout, packs, upstream, traffic);
         ingests.recover();
+        reserve.take();
     }
 
     /** A store on {@code root} that asks nobody for what it does not have. */
@@ -158,7 +162,13 @@ public final class IpfsContentStore implements ContentStore {
             Blob blob = find(digest);
             copies.ifPresent(node -> node.release(digest, blob.cid()));
             packs.dropDeclaration(digest);
-            open.delete(blob);
+            try {
+                open.delete(blob);
+            } catch (ResourceExhaustedException e) {
+                reserve.giveUp();
+                open.delete(blob);
+                reserve.take();
+            }
         } catch (IOException e) {
             throw new UncheckedIOException("deleting content " + digest, e);
         }

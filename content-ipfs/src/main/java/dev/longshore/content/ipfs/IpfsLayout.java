@@ -9,6 +9,7 @@ import java.nio.file.Path;
  *
  * <pre>
  * map.db                         what is in which pack, in SQLite; made anew from the packs if it is lost
+ * reserve                        room for deleting when the disk is full; see {@link DiskReserve}
  * packs/NUMBER                   the bytes of a blob, its nodes, and a table of them; see {@link Pack}
  * declared/ALGORITHM-HEX         the CID and size of a blob whose bytes are not here yet
  * fetch/ALGORITHM-HEX            what has been fetched of such a blob, from its start on
@@ -25,6 +26,10 @@ record IpfsLayout(Path root) {
 
     Path map() {
         return root.resolve("map.db");
+    }
+
+    Path reserve() {
+        return root.resolve("reserve");
     }
 
     Path packs() {
