@@ -110,20 +110,22 @@ final class Programs {
         }
     }
 
+    /** Waits until a process has ended that need not be our child. */
+    static void awaitEnd(long pid) {
+        await().atMost(PATIENCE).until(() -> hasEnded(pid));
+    }
+
     /**
-     * Waits until a process has ended that need not be our child. One that init did not take note of yet has ended as well, which
+     * Whether a process has ended that need not be our child. One that init did not take note of yet has ended as well, which
      * {@link ProcessHandle#isAlive} does not know.
      */
-    static void awaitEnd(long pid) {
-        Path stat = Path.of("/proc", Long.toString(pid), "stat");
-        await().atMost(PATIENCE).until(() -> {
-            try {
-                String line = Files.readString(stat);
-                return "ZX".indexOf(line.charAt(line.lastIndexOf(')') + 2)) >= 0;
-            } catch (IOException e) {
-                return true; // there is no such process
-            }
-        });
+    static boolean hasEnded(long pid) {
+        try {
+            String line = Files.readString(Path.of("/proc", Long.toString(pid), "stat"));
+            return "ZX".indexOf(line.charAt(line.lastIndexOf(')') + 2)) >= 0;
+        } catch (IOException e) {
+            return true; // there is no such process
+        }
     }
 
     private static String text(Path file) throws IOException {
