@@ -44,12 +44,11 @@ final class Differs {
         return inOrder(BuiltIn::applier, pluginAppliers);
     }
 
-    /** Whether the first of {@link #appliers} is the daemon's own. */
-    boolean beginWithBuiltIn() {
-        List<Applier> all = appliers();
-        return builtIn.isPresent()
-                && !all.isEmpty()
-                && all.getFirst().equals(builtIn.get().applier());
+    /** The daemon's own applier, if it is the first of {@link #appliers}. */
+    Optional<Applier> firstIfBuiltIn() {
+        return appliers().stream()
+                .findFirst()
+                .filter(first -> builtIn.map(BuiltIn::applier).equals(Optional.of(first)));
     }
 
     List<Comparer> comparers() {

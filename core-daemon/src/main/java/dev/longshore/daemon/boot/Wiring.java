@@ -161,7 +161,7 @@ final class Wiring implements AutoCloseable {
                         content,
                         new PublishingImages(metadata.images(), events),
                         differs::appliers,
-                        differs::beginWithBuiltIn,
+                        differs::firstIfBuiltIn,
                         name -> new UnpackTarget(
                                 snapshotters.served(name), snapshotters.rebases(name), snapshotters.annotates(name)),
                         new TransferLeases(metadata.leases(), clock)),

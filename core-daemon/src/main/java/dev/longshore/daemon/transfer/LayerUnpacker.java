@@ -238,15 +238,12 @@ final class LayerUnpacker {
     private Optional<Digest> applyAsItComes(Layer layer, List<Mount> mounts) throws InterruptedException {
         Arrival arrival = layer.fetch().get().arrival();
         arrival.await();
-        if (!stores.appliedHere().getAsBoolean()) {
-            return Optional.empty();
-        }
-        Optional<ContentReader> coming = arrival.take();
+        Optional<Applier> applier = stores.applierHere().get();
+        Optional<ContentReader> coming = applier.flatMap(_ -> arrival.take());
         if (coming.isEmpty()) {
             return Optional.empty();
         }
         Digest digest = layer.descriptor().digest();
-        Applier applier = stores.appliers().get().getFirst();
         try (var _ = stores.meter().lend(context, digest, coming.get());
                 var _ = stores.meter().watch(digest, position -> {
                     if (arrival.hasEnded()) {
@@ -254,7 +251,7 @@ final class LayerUnpacker {
                     }
                     layer.job().extracted(position);
                 })) {
-            return Optional.of(applier.apply(context, layer.descriptor(), mounts, Map.of(), false)
+            return applier.map(here -> here.apply(context, layer.descriptor(), mounts, Map.of(), false)
                     .digest());
         } catch (UnimplementedException e) {
             return Optional.empty();

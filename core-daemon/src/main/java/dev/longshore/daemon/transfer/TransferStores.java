@@ -9,7 +9,7 @@ import dev.longshore.sdk.oci.Descriptor;
 import dev.longshore.sdk.snapshot.Snapshotter;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -19,7 +19,7 @@ import java.util.function.Supplier;
  * @param contentName of the store that keeps the blobs, for a person
  * @param meter of what appliers read from, in this process or through it
  * @param appliers asked for with each layer
- * @param appliedHere whether the first of the appliers reads a layer from {@code meter} itself, with the context that it is given
+ * @param applierHere the first of the appliers, if it reads a layer from {@code meter} itself, with the context that it is given
  * @param unpackTargets snapshotters by their names
  * @param leases what is made meanwhile is kept by one
  */
@@ -29,7 +29,7 @@ public record TransferStores(
         MeteredContentStore meter,
         Images images,
         Supplier<List<Applier>> appliers,
-        BooleanSupplier appliedHere,
+        Supplier<Optional<Applier>> applierHere,
         Function<String, UnpackTarget> unpackTargets,
         Leases leases) {
 

@@ -36,6 +36,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -81,7 +82,7 @@ class ArchiveImportTest {
                         new MeteredContentStore(content),
                         images,
                         List::of,
-                        () -> false,
+                        Optional::empty,
                         name -> {
                             throw new NotFoundException("snapshotter " + name);
                         },

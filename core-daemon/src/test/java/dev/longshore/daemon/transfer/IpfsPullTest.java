@@ -99,7 +99,7 @@ class IpfsPullTest {
                         new MeteredContentStore(content),
                         images,
                         List::of,
-                        () -> false,
+                        Optional::empty,
                         name -> {
                             throw new NotFoundException("snapshotter " + name);
                         },
