@@ -178,8 +178,8 @@ class StargzIT {
                 .contains("the layer has no digest of a table of contents");
     }
 
-    @Test
-    void whatIsReadSurvivesTheSnapshotter() {
+    /** With a container {@code reader} on the lazy image, in which something can be run. */
+    private Suite upWithReader() {
         Suite suite = up();
         pull(suite, images.name("esgz"));
         suite.longshore(
@@ -193,6 +193,12 @@ class StargzIT {
                         "sleep",
                         "1000")
                 .ok();
+        return suite;
+    }
+
+    @Test
+    void whatIsReadSurvivesTheSnapshotter() {
+        Suite suite = upWithReader();
         assertThat(suite.exec("reader", "sha256sum", "/bulk/small-1").ok().out())
                 .startsWith(sum("small-1"));
 
@@ -229,19 +235,7 @@ class StargzIT {
 
     @Test
     void readersInAContainerGetEveryByteHoweverOftenTheSnapshotterIsKilled() {
-        Suite suite = up();
-        pull(suite, images.name("esgz"));
-        suite.longshore(
-                        "run",
-                        "--detach",
-                        "--name",
-                        "reader",
-                        "--snapshotter",
-                        "stargz",
-                        images.name("esgz"),
-                        "sleep",
-                        "1000")
-                .ok();
+        Suite suite = upWithReader();
         List<Long> waits = new ArrayList<>();
         Random random = new Random(6);
         try (Running readers = Running.start(
