@@ -6,9 +6,13 @@ import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The entries of one table of contents: their form, and that the chunks of a file are its bytes from the first to the last,
@@ -31,9 +35,41 @@ final class TocParser {
             "fifo", EntryType.FIFO,
             "chunk", EntryType.CHUNK);
 
+    private enum Key {
+        NAME("name"),
+        TYPE("type"),
+        SIZE("size"),
+        MOD_TIME("modtime"),
+        LINK_NAME("linkName"),
+        MODE("mode"),
+        UID("uid"),
+        GID("gid"),
+        USER_NAME("userName"),
+        GROUP_NAME("groupName"),
+        DEV_MAJOR("devMajor"),
+        DEV_MINOR("devMinor"),
+        XATTRS("xattrs"),
+        DIGEST("digest"),
+        OFFSET("offset"),
+        INNER_OFFSET("innerOffset"),
+        CHUNK_OFFSET("chunkOffset"),
+        CHUNK_SIZE("chunkSize"),
+        CHUNK_DIGEST("chunkDigest");
+
+        private final String text;
+
+        Key(String text) {
+            this.text = text;
+        }
+    }
+
+    private static final Map<String, Key> KEYS =
+            Arrays.stream(Key.values()).collect(Collectors.toUnmodifiableMap(key -> key.text, key -> key));
+
     private final TocLimits limits;
     private final long payloadEnd;
     private final TocReader.Sink sink;
+    private final Set<Key> seen = EnumSet.noneOf(Key.class);
     private long count;
 
     /** Of the regular file whose chunks are being read. */
@@ -91,29 +127,39 @@ final class TocParser {
         long chunkOffset = 0;
         long chunkSize = 0;
         Optional<Digest> chunkDigest = Optional.empty();
-        for (Optional<String> key = json.nextKey(); key.isPresent(); key = json.nextKey()) {
-            switch (key.get()) {
-                case "name" -> name = json.string();
-                case "type" -> type = type(json.string());
-                case "size" -> size = json.number();
-                case "modtime" -> modTime = time(json.string());
-                case "linkName" -> linkName = json.string();
-                case "mode" -> mode = json.number();
-                case "uid" -> uid = json.number();
-                case "gid" -> gid = json.number();
-                case "userName" -> userName = json.string();
-                case "groupName" -> groupName = json.string();
-                case "devMajor" -> devMajor = json.number();
-                case "devMinor" -> devMinor = json.number();
-                case "xattrs" -> xattrs = xattrs(json);
-                case "digest" -> digest = digest(json.string());
-                case "offset" -> offset = json.number();
-                case "innerOffset" -> innerOffset = json.number();
-                case "chunkOffset" -> chunkOffset = json.number();
-                case "chunkSize" -> chunkSize = json.number();
-                case "chunkDigest" -> chunkDigest = digest(json.string());
+        seen.clear();
+        for (Optional<String> text = json.nextKey(); text.isPresent(); text = json.nextKey()) {
+            Key key = KEYS.get(text.get());
+            if (key == null) {
                 // chunkType: zeros are in the stream like all other bytes. endOffset: where the next stream begins.
-                default -> json.skip();
+                json.skip();
+                continue;
+            }
+            if (!seen.add(key)) {
+                throw new LayerFormatException(
+                        "entry %d of the TOC, \"%.80s\", has the key %s twice: readers would differ in what they take"
+                                .formatted(count, name, key.text));
+            }
+            switch (key) {
+                case NAME -> name = json.string();
+                case TYPE -> type = type(json.string());
+                case SIZE -> size = json.number();
+                case MOD_TIME -> modTime = time(json.string());
+                case LINK_NAME -> linkName = json.string();
+                case MODE -> mode = json.number();
+                case UID -> uid = json.number();
+                case GID -> gid = json.number();
+                case USER_NAME -> userName = json.string();
+                case GROUP_NAME -> groupName = json.string();
+                case DEV_MAJOR -> devMajor = json.number();
+                case DEV_MINOR -> devMinor = json.number();
+                case XATTRS -> xattrs = xattrs(json);
+                case DIGEST -> digest = digest(json.string());
+                case OFFSET -> offset = json.number();
+                case INNER_OFFSET -> innerOffset = json.number();
+                case CHUNK_OFFSET -> chunkOffset = json.number();
+                case CHUNK_SIZE -> chunkSize = json.number();
+                case CHUNK_DIGEST -> chunkDigest = digest(json.string());
             }
         }
         if (type == null) {
@@ -163,7 +209,10 @@ final class TocParser {
         Map<String, byte[]> xattrs = new HashMap<>();
         if (json.beginOptionalObject()) {
             for (Optional<String> key = json.nextKey(); key.isPresent(); key = json.nextKey()) {
-                xattrs.put(key.get(), json.base64());
+                if (xattrs.put(key.get(), json.base64()) != null) {
+                    throw new LayerFormatException("entry %d of the TOC has the extended attribute \"%.80s\" twice"
+                            .formatted(count, key.get()));
+                }
             }
         }
         return xattrs;

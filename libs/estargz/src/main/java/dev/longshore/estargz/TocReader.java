@@ -72,8 +72,12 @@ public final class TocReader {
 
     private Toc read(byte[] compressed, LayerFormat format, long payloadEnd, TocVerification verification, Sink sink)
             throws IOException {
+        Digest digestOfCompressed;
         if (verification instanceof TocVerification.Compressed(Digest expected)) {
-            check(expected, digestOf(compressed, expected.algorithm()));
+            digestOfCompressed = digestOf(compressed, expected.algorithm());
+            check(expected, digestOfCompressed);
+        } else {
+            digestOfCompressed = Digest.sha256(compressed);
         }
         String algorithm =
                 verification instanceof TocVerification.Uncompressed(Digest expected) ? expected.algorithm() : "sha256";
@@ -86,7 +90,7 @@ public final class TocReader {
             if (verification instanceof TocVerification.Uncompressed(Digest expected)) {
                 check(expected, digest);
             }
-            return new Toc(digest, json.count(), entries);
+            return new Toc(digest, digestOfCompressed, json.count(), entries);
         } catch (InvalidArgumentException | CompressionException | TarFormatException e) {
             throw new LayerFormatException("the TOC cannot be read: " + e.getMessage(), e);
         }
@@ -133,12 +137,19 @@ public final class TocReader {
     private long parse(TocStream in, long payloadEnd, Sink sink) throws IOException {
         TocParser parser = new TocParser(limits, payloadEnd, sink);
         long version = 0;
+        boolean entries = false;
         try (JsonReader json = new JsonReader(in, limits.textBytes(), "the TOC")) {
             json.beginObject();
             for (Optional<String> key = json.nextKey(); key.isPresent(); key = json.nextKey()) {
                 switch (key.get()) {
                     case "version" -> version = json.number();
-                    case "entries" -> parser.entries(json);
+                    case "entries" -> {
+                        if (entries) {
+                            throw new LayerFormatException("the TOC has two lists of entries");
+                        }
+                        entries = true;
+                        parser.entries(json);
+                    }
                     default -> json.skip();
                 }
             }

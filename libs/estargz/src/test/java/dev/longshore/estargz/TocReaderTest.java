@@ -60,6 +60,10 @@ class TocReaderTest {
     @ValueSource(
             strings = {
                 "{\"name\":\"a\"}",
+                "{\"name\":\"a\",\"type\":\"dir\",\"name\":\"b\"}",
+                "{\"name\":\"a\",\"type\":\"dir\",\"mode\":1,\"mode\":2}",
+                "{\"name\":\"a\",\"type\":\"dir\",\"xattrs\":{\"user.a\":\"\",\"user.a\":\"\"}}",
+                "],\"entries\":[",
                 "{\"name\":\"a\",\"type\":\"door\"}",
                 "{\"name\":\"a\",\"type\":\"reg\",\"size\":-1}",
                 "{\"name\":\"a\",\"type\":\"reg\",\"size\":1.5}",

@@ -9,7 +9,6 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
-import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
@@ -29,9 +28,9 @@ import tools.jackson.core.json.JsonFactory;
  * reader.end();
  * }</pre>
  *
- * <p>As in {@link Json}, an object that has the same key twice is refused. All methods throw an
- * {@link InvalidArgumentException} where the document is no JSON or is not of the shape asked for, and an
- * {@link IOException} where its bytes cannot be read.
+ * <p>Whether a key may be there twice is for the caller to say: what remembers the keys of every object of a large document costs more
+ * than reading it. All methods throw an {@link InvalidArgumentException} where the document is no JSON or is not of the shape asked for,
+ * and an {@link IOException} where its bytes cannot be read.
  */
 public final class JsonReader implements AutoCloseable {
 
@@ -53,7 +52,6 @@ public final class JsonReader implements AutoCloseable {
         JsonFactory factory = JsonFactory.builder()
                 // JSON is UTF-8 (RFC 8259, 8.1): what looks like UTF-16 here is something else to other readers.
                 .disable(TokenStreamFactory.Feature.CHARSET_DETECTION)
-                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNestingDepth(MAX_DEPTH)
                         .maxNameLength(MAX_KEY_CHARS)
@@ -67,30 +65,25 @@ public final class JsonReader implements AutoCloseable {
         }
     }
 
-    @FunctionalInterface
-    private interface Step<T> {
-        T take();
-    }
-
-    private <T> T taking(Step<T> step) throws IOException {
+    /** The next token, {@code NOT_AVAILABLE} at the document's end. */
+    private JsonToken token() throws IOException {
         try {
-            return step.take();
-        } catch (JacksonIOException e) {
-            throw e.getCause();
+            JsonToken token = parser.nextToken();
+            return token == null ? JsonToken.NOT_AVAILABLE : token;
         } catch (JacksonException e) {
-            throw new InvalidArgumentException(
-                    "%s is not JSON as it should be, at byte %d: %s"
-                            .formatted(what, parser.currentLocation().getByteOffset(), e.getOriginalMessage()),
-                    e);
+            throw failed(e);
         }
     }
 
-    /** The next token, {@code NOT_AVAILABLE} at the document's end. */
-    private JsonToken token() throws IOException {
-        return taking(() -> {
-            JsonToken token = parser.nextToken();
-            return token == null ? JsonToken.NOT_AVAILABLE : token;
-        });
+    /** To be thrown; an {@link IOException} if the bytes could not be read, which it throws itself. */
+    private InvalidArgumentException failed(JacksonException e) throws IOException {
+        if (e instanceof JacksonIOException reading) {
+            throw reading.getCause();
+        }
+        return new InvalidArgumentException(
+                "%s is not JSON as it should be, at byte %d: %s"
+                        .formatted(what, parser.currentLocation().getByteOffset(), e.getOriginalMessage()),
+                e);
     }
 
     private InvalidArgumentException wrong(String expected, JsonToken found) {
@@ -158,7 +151,11 @@ public final class JsonReader implements AutoCloseable {
         if (found != JsonToken.VALUE_STRING) {
             throw wrong("a string", found);
         }
-        return taking(parser::getString);
+        try {
+            return parser.getString();
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
     }
 
     /** A whole number of 64 bits; 0 if it is null. */
@@ -170,7 +167,11 @@ public final class JsonReader implements AutoCloseable {
         if (found != JsonToken.VALUE_NUMBER_INT) {
             throw wrong("a whole number", found);
         }
-        return taking(parser::getLongValue);
+        try {
+            return parser.getLongValue();
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
     }
 
     /** Bytes in base64; none if it is null. */
@@ -182,7 +183,11 @@ public final class JsonReader implements AutoCloseable {
         if (found != JsonToken.VALUE_STRING) {
             throw wrong("base64", found);
         }
-        return taking(parser::getBinaryValue);
+        try {
+            return parser.getBinaryValue();
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
     }
 
     /** Passes over a value, whatever it is. */
@@ -191,7 +196,11 @@ public final class JsonReader implements AutoCloseable {
         if (found == JsonToken.NOT_AVAILABLE) {
             throw wrong("a value", found);
         }
-        taking(parser::skipChildren);
+        try {
+            parser.skipChildren();
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
     }
 
     /** Checks that nothing is behind the document. */
@@ -204,9 +213,10 @@ public final class JsonReader implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        taking(() -> {
+        try {
             parser.close();
-            return parser;
-        });
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
     }
 }

@@ -69,18 +69,6 @@ class JsonReaderTest {
         }
     }
 
-    @Test
-    void aKeyThatIsThereTwiceIsRefused() throws IOException {
-        try (JsonReader json = reader("{\"a\":1,\"a\":2}")) {
-            json.beginObject();
-            assertThat(json.nextKey()).contains("a");
-            assertThat(json.number()).isEqualTo(1);
-            assertThatThrownBy(json::nextKey)
-                    .isInstanceOf(InvalidArgumentException.class)
-                    .hasMessageContaining("Duplicate");
-        }
-    }
-
     @ParameterizedTest
     @ValueSource(strings = {"UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"})
     void onlyUtf8IsRead(String charset) throws IOException {
