@@ -303,6 +303,9 @@ public final class IndexBuilder {
 
     /** Sets that many files have are kept once. */
     private int xattrSet(TocEntry entry) {
+        if (entry.xattrs().isEmpty()) {
+            return NO_XATTRS;
+        }
         int size = 2;
         Map<byte[], byte[]> sorted = new TreeMap<>(Arrays::compareUnsigned);
         for (Map.Entry<String, byte[]> xattr : entry.xattrs().entrySet()) {

@@ -12,12 +12,17 @@ import java.nio.file.Path;
  * ALGORITHM-HEX/image        all files of a complete layer, as EROFS; there are no chunks then
  * ALGORITHM-HEX/data         chunks, uncompressed, with holes
  * ALGORITHM-HEX/present      a bit for each chunk that is in {@code data}
+ * ahead/ALGORITHM-HEX        the same of a layer that nobody has asked for yet; rubbish after a restart
  * </pre>
  */
 record LayerLayout(Path root) {
 
     Path layer(Digest digest) {
         return root.resolve(digest.algorithm() + "-" + digest.hex());
+    }
+
+    Path ahead() {
+        return root.resolve("ahead");
     }
 
     Path index(Digest digest) {

@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param reference an image with the layer
  * @param size bytes of the blob
  * @param toc digest of the uncompressed table of contents
- * @param compressedToc digest of the compressed one, if an image has promised it by that
+ * @param compressedToc digest of the compressed one; empty in records of earlier versions
  */
 record LayerRecord(Reference reference, long size, LayerFormat format, Digest toc, Optional<Digest> compressedToc) {
 

@@ -1,11 +1,5 @@
 package dev.longshore.stargz.layer;
 
-import dev.longshore.estargz.BlobReader;
-import dev.longshore.estargz.Footer;
-import dev.longshore.estargz.LayerFormat;
-import dev.longshore.estargz.Toc;
-import dev.longshore.estargz.TocLimits;
-import dev.longshore.estargz.TocReader;
 import dev.longshore.estargz.TocVerification;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
@@ -14,9 +8,8 @@ import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.stargz.erofs.ErofsFiles;
-import dev.longshore.stargz.index.IndexBuilder;
-import dev.longshore.stargz.index.IndexLimits;
 import dev.longshore.stargz.index.LayerIndex;
+import dev.longshore.stargz.layer.LayerProbe.Probed;
 import dev.longshore.stargz.layer.Resolved.Lazy;
 import dev.longshore.stargz.layer.Resolved.Ordinary;
 import java.io.IOException;
@@ -27,6 +20,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -48,17 +42,6 @@ public final class Layers implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Layers.class);
 
-    /** Bytes of a layer's end that are fetched first: the footer, and the whole table of contents of a small layer. */
-    private static final int TAIL = 64 << 10;
-
-    /**
-     * What a layer may ask of the memory of a program that serves many: half a million entries, chunks of 16 MiB (4 MiB is what
-     * converters make).
-     */
-    private static final IndexLimits INDEX_LIMITS = new IndexLimits(500_000, 64 << 20, 16L << 20);
-
-    private static final TocLimits TOC_LIMITS = new TocLimits(32L << 20, 512L << 20, 500_000, 128 << 10, 16L << 20);
-
     /** MiB of streams and chunks in memory at a time. */
     private static final int MEMORY = 64;
 
@@ -70,8 +53,8 @@ public final class Layers implements AutoCloseable {
     private final LayerSettings settings;
     private final ChunkCache cache;
     private final Traffic traffic;
-    private final TocReader tocs = new TocReader(TOC_LIMITS);
-    private final TocGate gate = new TocGate();
+    private final LayerProbe probe;
+    private final ProbesAhead probesAhead;
     private final Map<Digest, Layer> layers = new ConcurrentHashMap<>();
     private final Map<Digest, CompletableFuture<Resolved>> resolving = new ConcurrentHashMap<>();
     private final ExecutorService fetchers = Executors.newFixedThreadPool(
@@ -97,6 +80,8 @@ public final class Layers implements AutoCloseable {
         this.settings = settings;
         this.cache = cache;
         this.traffic = traffic;
+        this.probe = new LayerProbe(registry, traffic);
+        this.probesAhead = new ProbesAhead(probe, layout.ahead(), settings.resolveTimeout());
         this.images = new LayerImages(layout, cache, opaqueXattrs);
         this.ahead = new FetchAhead(settings, traffic, images);
         Files.createDirectories(root);
@@ -230,48 +215,45 @@ public final class Layers implements AutoCloseable {
         }
     }
 
-    /** Of the checks: sizes, the footer's form, what the table is promised to be, the table, each of its entries. */
     private Resolved lazily(CallContext context, LayerSource source) throws IOException, InterruptedException {
         Digest digest = source.digest();
         if (source.toc() instanceof TocVerification.Absent && !settings.allowNoVerification()) {
             return new Ordinary(
                     "the layer has no digest of a table of contents: it is no eStargz, or was made without one");
         }
-        traffic.request();
-        Registry.Tail tail = registry.tail(context, source.reference(), digest, TAIL);
-        if (!tail.ranged()) {
-            return new Ordinary("the registry answers requests for parts of a layer with all of it");
-        }
-        traffic.fetched(Traffic.Purpose.ON_DEMAND, tail.bytes().remaining());
-        TailedBlob blob = new TailedBlob(
-                new RemoteBlob(
-                        registry,
-                        source.reference(),
-                        digest,
-                        tail.size(),
-                        context.deadline().remaining()),
-                tail.bytes(),
-                traffic);
-        Optional<Footer> footer = Footer.read(blob);
-        if (footer.isEmpty()) {
-            return new Ordinary(
-                    "the layer is neither eStargz nor zstd:chunked: it has no footer that says where its table is");
-        }
-        if (footer.get().format() == LayerFormat.EXTERNAL_TOC) {
-            return new Ordinary("the layer's table of contents is in an image of its own, which is not supported");
-        }
-        Toc toc = index(context, source, blob, footer.get());
-        Optional<Digest> compressed = source.toc() instanceof TocVerification.Compressed(Digest promised)
-                ? Optional.of(promised)
-                : Optional.empty();
-        try (LayerIndex index = LayerIndex.open(layout.index(digest))) {
-            if (!index.verifiable() && !settings.allowNoVerification()) {
-                return new Ordinary("the layer's table of contents has no digests of the files' parts");
+        probesAhead.begin(source, this::isHere);
+        Files.createDirectories(layout.layer(digest));
+        try {
+            Optional<Probed.Found> known = probesAhead.take(context, source, layout.index(digest));
+            Probed probed = known.isPresent()
+                    ? known.get()
+                    : probe.probe(context, source.reference(), digest, source.toc(), layout.index(digest));
+            return switch (probed) {
+                case Probed.Unfit(String reason) -> new Ordinary(reason);
+                case Probed.Found found
+                when !found.verifiable() && !settings.allowNoVerification() ->
+                    new Ordinary("the layer's table of contents has no digests of the files' parts");
+                case Probed.Found found -> new Lazy(begin(digest, found, source.prefetch()));
+            };
+        } finally {
+            if (!layers.containsKey(digest)) {
+                delete(layout.layer(digest));
             }
         }
-        LayerRecord stored =
-                new LayerRecord(source.reference(), tail.size(), footer.get().format(), toc.digest(), compressed);
-        Layer layer = ready(digest, stored, source.prefetch().orElse(settings.prefetchSize()));
+    }
+
+    private boolean isHere(Digest digest) {
+        return layers.containsKey(digest) || resolving.containsKey(digest) || Files.exists(layout.record(digest));
+    }
+
+    private Layer begin(Digest digest, Probed.Found found, OptionalLong prefetch) throws IOException {
+        LayerRecord stored = new LayerRecord(
+                found.reference(),
+                found.size(),
+                found.format(),
+                found.toc().digest(),
+                Optional.of(found.toc().compressed()));
+        Layer layer = ready(digest, stored, prefetch.orElse(settings.prefetchSize()));
         try {
             DurableFiles.write(layout.record(digest), stored.encode());
             DurableFiles.syncFolder(layout.root());
@@ -282,26 +264,11 @@ public final class Layers implements AutoCloseable {
         }
         log.atInfo()
                 .addKeyValue("layer", digest)
-                .addKeyValue("image", source.reference())
-                .addKeyValue("entries", toc.entries())
-                .addKeyValue("bytes", tail.size())
+                .addKeyValue("image", found.reference())
+                .addKeyValue("entries", found.toc().entries())
+                .addKeyValue("bytes", found.size())
                 .log("layer is read lazily");
-        return new Lazy(layer);
-    }
-
-    private Toc index(CallContext context, LayerSource source, BlobReader blob, Footer footer)
-            throws IOException, InterruptedException {
-        try (TocGate.Place place = gate.enter(context.deadline())) {
-            IndexBuilder builder = new IndexBuilder(footer.payloadEnd(), INDEX_LIMITS);
-            Toc toc = tocs.read(blob, footer, source.toc(), entry -> {
-                place.count(entry);
-                builder.add(entry);
-            });
-            context.deadline().check("reading the table of contents of layer " + source.digest());
-            Files.createDirectories(layout.layer(source.digest()));
-            builder.finish(layout.index(source.digest()));
-            return toc;
-        }
+        return layer;
     }
 
     /** Forgets a layer that nobody uses any more, with all that is stored of it. */
@@ -343,6 +310,7 @@ public final class Layers implements AutoCloseable {
     /** Stops to fetch. What is mounted is for the next process to go on with. */
     @Override
     public void close() throws IOException {
+        probesAhead.close();
         ahead.close();
         fetchers.shutdownNow();
         for (Layer layer : layers.values()) {
