@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.longshore.sdk.compress.Compression;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -109,9 +108,9 @@ final class LayerFuzzTest {
                     layer.blob().bytes(), offset, (int) layer.footer().payloadEnd());
             damage(stream, 0, random);
             try {
-                ChunkDecoder.decode(
+                RawLayer.decode(
                         layer.footer().format().compression(),
-                        ByteBuffer.wrap(stream, 0, random.nextInt(stream.length + 1)),
+                        Arrays.copyOf(stream, random.nextInt(stream.length + 1)),
                         random.nextInt(1000),
                         new byte[random.nextInt(2000)]);
             } catch (LayerFormatException e) {

@@ -3,6 +3,7 @@ package dev.longshore.estargz;
 import dev.longshore.sdk.compress.Compression;
 import dev.longshore.sdk.tar.TarEntry;
 import dev.longshore.sdk.tar.TarWriter;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -102,5 +103,13 @@ final class RawLayer {
             all.writeBytes(part);
         }
         return all.toByteArray();
+    }
+
+    /** The bytes at {@code innerOffset} of a single stream. */
+    static void decode(Compression compression, byte[] stream, long innerOffset, byte[] chunk) throws IOException {
+        try (ChunkDecoder decoder = ChunkDecoder.of(compression, new ByteArrayInputStream(stream))) {
+            decoder.begin(stream.length);
+            decoder.read(innerOffset, ByteBuffer.wrap(chunk));
+        }
     }
 }

@@ -2,7 +2,6 @@ package dev.longshore.estargz;
 
 import dev.longshore.sdk.digest.Digest;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -41,8 +40,8 @@ record ReadLayer(BytesReader blob, Footer footer, Toc toc, List<TocEntry> entrie
             long size = chunk.chunkSize() == 0 ? file.size() - chunk.chunkOffset() : chunk.chunkSize();
             byte[] bytes = new byte[(int) size];
             long end = offsets.higher(chunk.offset());
-            ByteBuffer range = ByteBuffer.wrap(Arrays.copyOfRange(blob.bytes(), (int) chunk.offset(), (int) end));
-            ChunkDecoder.decode(footer.format().compression(), range, chunk.innerOffset(), bytes);
+            byte[] range = Arrays.copyOfRange(blob.bytes(), (int) chunk.offset(), (int) end);
+            RawLayer.decode(footer.format().compression(), range, chunk.innerOffset(), bytes);
             chunk.bytesDigest().ifPresent(expected -> {
                 if (!Digest.sha256(bytes).equals(expected)) {
                     throw new AssertionError("a chunk of " + name + " is not what the TOC says");

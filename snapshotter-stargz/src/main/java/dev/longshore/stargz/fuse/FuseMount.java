@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,7 +66,7 @@ public final class FuseMount {
             LayerIndex index,
             FileData data,
             FuseOptions options,
-            Executor workers,
+            FuseWorkers workers,
             Path record)
             throws IOException {
         Files.deleteIfExists(backingJournal(record));
@@ -105,7 +104,7 @@ public final class FuseMount {
     }
 
     private static FuseSession session(
-            FuseDevice device, LayerIndex index, FileData data, FuseOptions options, Executor workers, Path record)
+            FuseDevice device, LayerIndex index, FileData data, FuseOptions options, FuseWorkers workers, Path record)
             throws IOException {
         Optional<Backings> backings = options.backing().isEmpty()
                 ? Optional.empty()
@@ -166,7 +165,7 @@ public final class FuseMount {
      *     discarded} and made anew
      */
     public static FuseMount adopt(
-            Path target, LayerIndex index, FileData data, FuseOptions options, Executor workers, Path record)
+            Path target, LayerIndex index, FileData data, FuseOptions options, FuseWorkers workers, Path record)
             throws IOException {
         Holder holder = Holder.read(record).orElseThrow(() -> dead(target, "there is no record of it"));
         Features features =

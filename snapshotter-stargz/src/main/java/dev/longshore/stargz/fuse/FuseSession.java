@@ -3,6 +3,7 @@ package dev.longshore.stargz.fuse;
 import dev.longshore.sdk.linux.Errno;
 import dev.longshore.sdk.linux.ErrnoException;
 import dev.longshore.sdk.linux.FuseDevice;
+import dev.longshore.sdk.linux.NativeBuffer;
 import dev.longshore.stargz.fuse.Request.Header;
 import dev.longshore.stargz.fuse.Request.Kind;
 import dev.longshore.stargz.index.LayerIndex;
@@ -16,7 +17,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -48,13 +48,14 @@ final class FuseSession {
     private static final int MAX_PAGES = 256;
 
     private static final int MAX_READ = MAX_PAGES << 12;
+    static final int LARGEST_ANSWER = Protocol.OUT_HEADER + MAX_READ;
     private static final int MAX_BACKGROUND = 64;
 
     private final FuseDevice device;
     private final LayerIndex index;
     private final FileData data;
     private final FuseOptions options;
-    private final Executor workers;
+    private final FuseWorkers workers;
     private final Answers answers;
     private final ReadFailures failures;
     private final Optional<Backings> backings;
@@ -72,7 +73,7 @@ final class FuseSession {
             LayerIndex index,
             FileData data,
             FuseOptions options,
-            Executor workers,
+            FuseWorkers workers,
             Optional<Backings> backings) {
         this.device = device;
         this.index = index;
@@ -122,8 +123,8 @@ final class FuseSession {
     }
 
     private void serve() {
-        try (FuseDevice.Buffer in = new FuseDevice.Buffer(REQUEST_BUFFER);
-                FuseDevice.Buffer out = new FuseDevice.Buffer(ANSWER_BUFFER)) {
+        try (NativeBuffer in = new NativeBuffer(REQUEST_BUFFER);
+                NativeBuffer out = new NativeBuffer(ANSWER_BUFFER)) {
             for (int length = device.read(in); length >= 0 && !silent; length = device.read(in)) {
                 Optional<Request> request = Request.parse(in.bytes(), length);
                 if (request.isEmpty()) {
@@ -163,7 +164,7 @@ final class FuseSession {
         }
     }
 
-    private void answer(Request request, FuseDevice.Buffer out) throws ErrnoException {
+    private void answer(Request request, NativeBuffer out) throws ErrnoException {
         if (request instanceof Request.Read read
                 && answers.isLayers(read.header().node())) {
             read(read, out);
@@ -185,7 +186,7 @@ final class FuseSession {
     /** Instead of a length or an error. */
     private static final int NO_ANSWER = Integer.MIN_VALUE;
 
-    private static ByteBuffer body(FuseDevice.Buffer out) {
+    private static ByteBuffer body(NativeBuffer out) {
         return out.bytes()
                 .slice(Protocol.OUT_HEADER, out.size() - Protocol.OUT_HEADER)
                 .order(ByteOrder.nativeOrder());
@@ -272,7 +273,7 @@ final class FuseSession {
 
     // Reading.
 
-    private void read(Request.Read read, FuseDevice.Buffer out) throws ErrnoException {
+    private void read(Request.Read read, NativeBuffer out) throws ErrnoException {
         int inode = (int) read.header().node();
         if (!index.isRegular(inode)) {
             reply(read.header().unique(), -Errno.EINVAL, out);
@@ -281,15 +282,18 @@ final class FuseSession {
         long left = index.size(inode) - read.offset();
         int length = (int) Math.max(0, Math.min(Math.min(read.size(), MAX_READ), left));
         if (length > out.size() - Protocol.OUT_HEADER) {
-            try (FuseDevice.Buffer large = new FuseDevice.Buffer(Protocol.OUT_HEADER + length)) {
+            NativeBuffer large = workers.takeBuffer();
+            try {
                 readLocal(read, inode, length, large);
+            } finally {
+                workers.giveBack(large);
             }
         } else {
             readLocal(read, inode, length, out);
         }
     }
 
-    private void readLocal(Request.Read read, int inode, int length, FuseDevice.Buffer out) throws ErrnoException {
+    private void readLocal(Request.Read read, int inode, int length, NativeBuffer out) throws ErrnoException {
         ByteBuffer to = body(out).limit(length);
         try {
             if (length > 0 && !data.readLocal(inode, read.offset(), to)) {
@@ -307,7 +311,8 @@ final class FuseSession {
     }
 
     private void readRemote(Request.Read read, int inode, int length, PendingRead pending) {
-        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER + length)) {
+        NativeBuffer out = workers.takeBuffer();
+        try {
             int result;
             try {
                 ByteBuffer to = body(out).limit(length);
@@ -323,6 +328,7 @@ final class FuseSession {
         } catch (ErrnoException e) {
             log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
         } finally {
+            workers.giveBack(out);
             remote.remove(read.header().unique(), pending);
             release();
         }
@@ -342,7 +348,7 @@ final class FuseSession {
     }
 
     private void awaitKill(long unique, PendingRead pending) {
-        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER)) {
+        try (NativeBuffer out = new NativeBuffer(Protocol.OUT_HEADER)) {
             if (pending.awaitKill() && pending.answer()) {
                 reply(unique, -Errno.EINTR, out);
             }
@@ -362,13 +368,13 @@ final class FuseSession {
         return length;
     }
 
-    private void fail(Request.Read read, int inode, Throwable cause, FuseDevice.Buffer out) throws ErrnoException {
+    private void fail(Request.Read read, int inode, Throwable cause, NativeBuffer out) throws ErrnoException {
         failures.tell(inode, read.offset(), cause);
         reply(read.header().unique(), -Errno.EIO, out);
     }
 
     /** @param result bytes of the body that are in {@code out}, or an error number with a minus */
-    private void reply(long unique, int result, FuseDevice.Buffer out) throws ErrnoException {
+    private void reply(long unique, int result, NativeBuffer out) throws ErrnoException {
         if (silent) {
             return;
         }
@@ -384,7 +390,7 @@ final class FuseSession {
 
     /** Asks the kernel for what it waits for an answer to. */
     void requestAgain() throws ErrnoException {
-        try (FuseDevice.Buffer out = new FuseDevice.Buffer(Protocol.OUT_HEADER)) {
+        try (NativeBuffer out = new NativeBuffer(Protocol.OUT_HEADER)) {
             out.bytes()
                     .putInt(0, Protocol.OUT_HEADER)
                     .putInt(4, Protocol.NOTIFY_RESEND)

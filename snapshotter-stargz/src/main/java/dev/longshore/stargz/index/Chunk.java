@@ -1,8 +1,5 @@
 package dev.longshore.stargz.index;
 
-import dev.longshore.sdk.digest.Digest;
-import java.util.Optional;
-
 /**
  * A part of a file that is fetched and verified as one.
  *
@@ -13,14 +10,6 @@ import java.util.Optional;
  * @param blobOffset where in the blob the compressed stream with the chunk begins
  * @param blobEnd where the next stream begins, or the streams end
  * @param innerOffset where in that stream, uncompressed, the chunk begins
- * @param digest of its bytes, always sha256; empty if the table of contents has none
  */
 public record Chunk(
-        int number,
-        int inode,
-        long fileOffset,
-        long size,
-        long blobOffset,
-        long blobEnd,
-        long innerOffset,
-        Optional<Digest> digest) {}
+        int number, int inode, long fileOffset, long size, long blobOffset, long blobEnd, long innerOffset) {}

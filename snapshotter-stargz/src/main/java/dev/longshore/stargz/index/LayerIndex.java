@@ -2,7 +2,6 @@ package dev.longshore.stargz.index;
 
 import static dev.longshore.stargz.index.IndexFormat.*;
 
-import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.linux.FileStat;
 import java.io.IOException;
@@ -15,7 +14,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -391,7 +389,6 @@ public final class LayerIndex implements AutoCloseable {
         int last = firstChunk(inode) + chunkCount(inode) - 1;
         long begin = map.getLong(at + C_FILE_OFFSET);
         long end = number == last ? size(inode) : map.getLong(at + CHUNK_SIZE + C_FILE_OFFSET);
-        boolean digested = map.getInt(at + C_STREAM) >= 0;
         return new Chunk(
                 number,
                 inode,
@@ -399,10 +396,18 @@ public final class LayerIndex implements AutoCloseable {
                 end - begin,
                 blobOffset(number),
                 blobEnd(number),
-                Integer.toUnsignedLong(map.getInt(at + C_INNER_OFFSET)),
-                digested
-                        ? Optional.of(new Digest("sha256", HexFormat.of().formatHex(bytes(at + C_DIGEST, DIGEST_SIZE))))
-                        : Optional.empty());
+                Integer.toUnsignedLong(map.getInt(at + C_INNER_OFFSET)));
+    }
+
+    /** Whether the table of contents says what the bytes of chunk {@code number} are. */
+    public boolean hasDigest(int number) {
+        stream(number);
+        return map.getInt(chunkAt(number) + C_STREAM) >= 0;
+    }
+
+    /** Whether {@code sha256} is the digest of chunk {@code number}; false if it has none. */
+    public boolean isDigest(int number, byte[] sha256) {
+        return hasDigest(number) && Arrays.equals(bytes(chunkAt(number) + C_DIGEST, DIGEST_SIZE), sha256);
     }
 
     /** Where in the blob the stream with chunk {@code number} begins. */

@@ -7,7 +7,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
-import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.zip.CRC32C;
 
@@ -28,6 +27,7 @@ final class ChunkStore implements AutoCloseable {
     private final Path dataFile;
     private final ChunkTable table;
     private final ChunkCache cache;
+    private final ChunkBuffers buffers;
     private final FileChannel data;
     private final FileChannel bits;
     private final ReentrantLock lock = new ReentrantLock();
@@ -44,11 +44,13 @@ final class ChunkStore implements AutoCloseable {
 
     private final int[] firstBlocks;
 
-    private ChunkStore(Path dataFile, ChunkTable table, ChunkCache cache, FileChannel data, FileChannel bits)
+    private ChunkStore(
+            Path dataFile, ChunkTable table, ChunkCache cache, ChunkBuffers buffers, FileChannel data, FileChannel bits)
             throws IOException {
         this.dataFile = dataFile;
         this.table = table;
         this.cache = cache;
+        this.buffers = buffers;
         this.data = data;
         this.bits = bits;
         byte[] stored = new byte[(table.count() + 7) / 8];
@@ -78,12 +80,13 @@ final class ChunkStore implements AutoCloseable {
      *
      * @param cache that all stores share the room of
      */
-    static ChunkStore open(Path dataFile, Path bitFile, ChunkTable table, ChunkCache cache) throws IOException {
+    static ChunkStore open(Path dataFile, Path bitFile, ChunkTable table, ChunkCache cache, ChunkBuffers buffers)
+            throws IOException {
         FileChannel data = open(dataFile);
         try {
             FileChannel bits = open(bitFile);
             try {
-                ChunkStore store = new ChunkStore(dataFile, table, cache, data, bits);
+                ChunkStore store = new ChunkStore(dataFile, table, cache, buffers, data, bits);
                 cache.add(store, store.bytes());
                 return store;
             } catch (IOException | RuntimeException e) {
@@ -132,10 +135,11 @@ final class ChunkStore implements AutoCloseable {
     /**
      * Stores a chunk that has been verified.
      *
+     * @param bytes what remains in it; left as it is
      * @throws IOException if the disk does not take it; then it is not here
      */
-    void put(int chunk, byte[] bytes) throws IOException {
-        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+    void put(int chunk, ByteBuffer bytes) throws IOException {
+        ByteBuffer buffer = bytes.slice();
         long position = table.position(chunk);
         while (buffer.hasRemaining()) {
             data.write(buffer, position + buffer.position());
@@ -153,18 +157,23 @@ final class ChunkStore implements AutoCloseable {
             lock.unlock();
         }
         if (added) {
-            cache.stored(bytes.length);
+            cache.stored(bytes.remaining());
         }
     }
 
     /** Whoever does so at the same time writes the same; others read it when they have seen the chunk's bit. */
-    private void sum(int chunk, byte[] bytes) {
+    private void sum(int chunk, ByteBuffer bytes) {
         CRC32C crc = new CRC32C();
-        for (int block = 0; block < blocks(bytes.length); block++) {
-            crc.reset();
-            crc.update(bytes, block * BLOCK, Math.min(BLOCK, bytes.length - block * BLOCK));
-            checksums[firstBlocks[chunk] + block] = (int) crc.getValue();
+        for (int block = 0; block < blocks(bytes.remaining()); block++) {
+            checksums[firstBlocks[chunk] + block] = sum(crc, bytes, block);
         }
+    }
+
+    private static int sum(CRC32C crc, ByteBuffer bytes, int block) {
+        crc.reset();
+        int begin = block * BLOCK;
+        crc.update(bytes.slice(bytes.position() + begin, Math.min(BLOCK, bytes.remaining() - begin)));
+        return (int) crc.getValue();
     }
 
     private void writeBit(int chunk) throws IOException {
@@ -181,21 +190,23 @@ final class ChunkStore implements AutoCloseable {
     /** Says whether bytes are what a chunk should be. */
     @FunctionalInterface
     interface Check {
-        boolean passes(int chunk, byte[] bytes);
+        /** @param bytes what remains in it; may be used up */
+        boolean passes(int chunk, ByteBuffer bytes);
     }
 
     /**
      * Reads a part of a chunk.
      *
+     * @param to filled from its position to its limit
      * @param check for a chunk that this process has not seen yet
-     * @return the bytes asked for, or some more on both sides; empty if the chunk is not here, or not any more
+     * @return false if the chunk is not here, or not any more; then {@code to} has whatever was there, its position being as before
      */
-    Optional<ByteBuffer> read(int chunk, int offset, int length, Check check) throws IOException {
+    boolean read(int chunk, int offset, ByteBuffer to, Check check) throws IOException {
         boolean known;
         lock.lock();
         try {
             if (!present.get(chunk)) {
-                return Optional.empty();
+                return false;
             }
             known = checked.get(chunk);
             used.set(chunk);
@@ -203,16 +214,46 @@ final class ChunkStore implements AutoCloseable {
             lock.unlock();
         }
         int size = table.size(chunk);
-        int begin = known ? offset / BLOCK * BLOCK : 0;
-        int end = known ? (int) Math.min(size, ((long) offset + length + BLOCK - 1) / BLOCK * BLOCK) : size;
-        byte[] bytes = new byte[end - begin];
-        boolean right = readFully(bytes, table.position(chunk) + begin)
-                && (known ? sumsAreRight(chunk, begin, bytes) : check.passes(chunk, bytes));
+        int end = offset + to.remaining();
+        boolean right;
+        if (known && offset % BLOCK == 0 && (end % BLOCK == 0 || end == size)) {
+            right = readFully(to.slice(), table.position(chunk) + offset)
+                    && sumsAreRight(firstBlocks[chunk] + offset / BLOCK, to);
+            if (right) {
+                to.position(to.limit());
+            }
+        } else if (known) {
+            right = readBlocks(chunk, offset, to);
+        } else {
+            right = readUnknown(chunk, offset, to, check);
+        }
         if (!right) {
             drop(chunk);
-            return Optional.empty();
         }
-        if (!known) {
+        return right;
+    }
+
+    /** A part that is not whole blocks, which are read to be checked. */
+    private boolean readBlocks(int chunk, int offset, ByteBuffer to) throws IOException {
+        int begin = offset / BLOCK * BLOCK;
+        int end = (int) Math.min(table.size(chunk), ((long) offset + to.remaining() + BLOCK - 1) / BLOCK * BLOCK);
+        try (ChunkBuffers.Lease lease = buffers.take(end - begin)) {
+            ByteBuffer blocks = lease.bytes();
+            if (!readFully(blocks.slice(), table.position(chunk) + begin)
+                    || !sumsAreRight(firstBlocks[chunk] + begin / BLOCK, blocks)) {
+                return false;
+            }
+            to.put(blocks.slice(offset - begin, to.remaining()));
+            return true;
+        }
+    }
+
+    private boolean readUnknown(int chunk, int offset, ByteBuffer to, Check check) throws IOException {
+        try (ChunkBuffers.Lease lease = buffers.take(table.size(chunk))) {
+            ByteBuffer bytes = lease.bytes();
+            if (!readFully(bytes.slice(), table.position(chunk)) || !check.passes(chunk, bytes.slice())) {
+                return false;
+            }
             sum(chunk, bytes);
             lock.lock();
             try {
@@ -220,12 +261,12 @@ final class ChunkStore implements AutoCloseable {
             } finally {
                 lock.unlock();
             }
+            to.put(bytes.slice(offset, to.remaining()));
+            return true;
         }
-        return Optional.of(ByteBuffer.wrap(bytes, offset - begin, length));
     }
 
-    private boolean readFully(byte[] bytes, long position) throws IOException {
-        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+    private boolean readFully(ByteBuffer buffer, long position) throws IOException {
         while (buffer.hasRemaining()) {
             if (data.read(buffer, position + buffer.position()) < 0) {
                 return false;
@@ -234,13 +275,11 @@ final class ChunkStore implements AutoCloseable {
         return true;
     }
 
-    private boolean sumsAreRight(int chunk, int begin, byte[] bytes) {
+    /** @param first number of the checksum of the first block in {@code bytes} */
+    private boolean sumsAreRight(int first, ByteBuffer bytes) {
         CRC32C crc = new CRC32C();
-        int first = firstBlocks[chunk] + begin / BLOCK;
-        for (int block = 0; block < blocks(bytes.length); block++) {
-            crc.reset();
-            crc.update(bytes, block * BLOCK, Math.min(BLOCK, bytes.length - block * BLOCK));
-            if (checksums[first + block] != (int) crc.getValue()) {
+        for (int block = 0; block < blocks(bytes.remaining()); block++) {
+            if (checksums[first + block] != sum(crc, bytes, block)) {
                 return false;
             }
         }

@@ -16,7 +16,6 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -34,18 +33,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The files of one layer: from the store of chunks, and what is not there from the registry. A chunk that several ask for is
- * fetched once. What is fetched is whole streams that follow each other in the blob, in one request; each is verified, stored and
- * handed to those who wait while the next still comes.
+ * fetched once. What is fetched is whole streams that follow each other in the blob, in one request; each chunk is verified and stored,
+ * and those who wait for it go on, while the next still comes.
  */
 final class LayerContent implements FileData, AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LayerContent.class);
 
-    /** Compressed bytes of a request at least, if so much is missing: small files beside each other are read one after another. */
-    static final long LEAST_REQUEST = 64 << 10;
-
-    /** Compressed bytes of a request at most, but for a stream that is larger. */
-    static final long LARGEST_REQUEST = 8 << 20;
+    /** Of all digests of chunks. */
+    private static final String ALGORITHM = "sha256";
 
     /** How often a chunk is fetched that is there and gone, as happens when the cache is far too small. */
     private static final int MAX_ATTEMPTS = 4;
@@ -58,7 +54,12 @@ final class LayerContent implements FileData, AutoCloseable {
     private final Traffic traffic;
     private final ExecutorService fetchers;
     private final Semaphore memory;
-    private final Map<Integer, CompletableFuture<byte[]>> coming = new ConcurrentHashMap<>();
+    private final ChunkBuffers buffers;
+    private final FetchWindow window;
+
+    /** Chunks that are being fetched; done when they are in the store, or among {@code unkept}. */
+    private final Map<Integer, CompletableFuture<Void>> coming = new ConcurrentHashMap<>();
+
     private final LongAdder fetched = new LongAdder();
     private final RecentChunks unkept = new RecentChunks();
     private final AtomicBoolean diskWorks = new AtomicBoolean(true);
@@ -66,11 +67,11 @@ final class LayerContent implements FileData, AutoCloseable {
 
     // Guarded by counting: chunks by their numbers.
     private final BitSet prefetched = new BitSet();
-    private final BitSet read = new BitSet();
 
     /**
      * @param fetchers for requests; whoever reads waits for them
      * @param memory a permit for each MiB that all layers together may have in memory on its way to the disk
+     * @param buffers where that is
      */
     LayerContent(
             LayerIndex index,
@@ -80,7 +81,8 @@ final class LayerContent implements FileData, AutoCloseable {
             Compression compression,
             Traffic traffic,
             ExecutorService fetchers,
-            Semaphore memory) {
+            Semaphore memory,
+            ChunkBuffers buffers) {
         this.index = index;
         this.table = table;
         this.store = store;
@@ -89,6 +91,8 @@ final class LayerContent implements FileData, AutoCloseable {
         this.traffic = traffic;
         this.fetchers = fetchers;
         this.memory = memory;
+        this.buffers = buffers;
+        this.window = new FetchWindow(index, table, store);
     }
 
     /** Compressed bytes that came from the registry since this process has the layer. */
@@ -109,15 +113,6 @@ final class LayerContent implements FileData, AutoCloseable {
         return sum;
     }
 
-    private boolean wasRead(int number) {
-        counting.lock();
-        try {
-            return read.get(number);
-        } finally {
-            counting.unlock();
-        }
-    }
-
     PrefetchUse prefetchUse() {
         counting.lock();
         try {
@@ -131,8 +126,7 @@ final class LayerContent implements FileData, AutoCloseable {
                 last = index.blobOffset(number);
                 long size = index.blobEnd(number) - last;
                 bytes += size;
-                int next = read.nextSetBit(number);
-                if (next >= 0 && next < table.streamEnd(number)) {
+                if (window.wasRead(number, table.streamEnd(number))) {
                     used += size;
                 }
             }
@@ -159,11 +153,7 @@ final class LayerContent implements FileData, AutoCloseable {
     @Override
     public void read(int inode, long offset, ByteBuffer to) throws IOException {
         try {
-            while (to.hasRemaining()) {
-                Part part = part(inode, offset, to);
-                to.put(read(part.chunk, part.offset, part.length));
-                offset += part.length;
-            }
+            forEachPart(inode, offset, to, this::read);
         } catch (IOException e) {
             traffic.failure();
             throw e;
@@ -171,91 +161,93 @@ final class LayerContent implements FileData, AutoCloseable {
     }
 
     @Override
-    public boolean readLocal(int inode, long offset, ByteBuffer to) {
+    public boolean readLocal(int inode, long offset, ByteBuffer to) throws IOException {
         int begin = to.position();
-        while (to.hasRemaining()) {
-            Part part = part(inode, offset, to);
-            Optional<ByteBuffer> here = fromStore(part.chunk.number(), part.offset, part.length);
-            if (here.isEmpty()) {
-                to.position(begin);
-                return false;
-            }
-            to.put(here.get());
-            offset += part.length;
+        if (!forEachPart(inode, offset, to, (chunk, within, part) -> fromStore(chunk.number(), within, part))) {
+            to.position(begin);
+            return false;
         }
         traffic.hit();
         return true;
     }
 
-    /** What of a chunk is wanted. */
-    private record Part(Chunk chunk, int offset, int length) {}
-
-    private Part part(int inode, long offset, ByteBuffer to) {
-        Chunk chunk = index.chunk(inode, offset);
-        counting.lock();
-        try {
-            read.set(chunk.number());
-        } finally {
-            counting.unlock();
-        }
-        int within = (int) (offset - chunk.fileOffset());
-        return new Part(chunk, within, (int) Math.min(to.remaining(), chunk.size() - within));
+    private interface PartReader {
+        /** Fills {@code to}, up to its limit, with bytes of a chunk; false to end there. */
+        boolean read(Chunk chunk, int within, ByteBuffer to) throws IOException;
     }
 
-    private ByteBuffer read(Chunk chunk, int offset, int length) throws IOException {
-        Optional<ByteBuffer> here = fromStore(chunk.number(), offset, length);
-        if (here.isPresent()) {
+    private boolean forEachPart(int inode, long offset, ByteBuffer to, PartReader reader) throws IOException {
+        int limit = to.limit();
+        try {
+            for (long at = offset; to.position() < limit; ) {
+                Chunk chunk = index.chunk(inode, at);
+                if (window.read(chunk)) {
+                    fetchAhead(chunk);
+                }
+                int within = (int) (at - chunk.fileOffset());
+                int length = (int) Math.min(limit - to.position(), chunk.size() - within);
+                to.limit(to.position() + length);
+                if (!reader.read(chunk, within, to)) {
+                    return false;
+                }
+                at += length;
+            }
+            return true;
+        } finally {
+            to.limit(limit);
+        }
+    }
+
+    private boolean read(Chunk chunk, int within, ByteBuffer to) throws IOException {
+        if (fromStore(chunk.number(), within, to)) {
             traffic.hit();
-            return here.get();
+            return true;
         }
         traffic.miss();
         traffic.beginDemand();
         long began = System.nanoTime();
         try {
-            return ByteBuffer.wrap(onDemand(chunk), offset, length);
+            onDemand(chunk, within, to);
+            return true;
         } finally {
             traffic.endDemand(Duration.ofNanos(System.nanoTime() - began));
         }
     }
 
     /** A disk that does not work is as good as one without the chunk. */
-    private Optional<ByteBuffer> fromStore(int number, int offset, int length) {
+    private boolean fromStore(int number, int within, ByteBuffer to) {
         Optional<byte[]> kept = diskWorks.get() ? Optional.empty() : unkept.find(number);
         if (kept.isPresent()) {
-            return Optional.of(ByteBuffer.wrap(kept.get(), offset, length));
+            to.put(kept.get(), within, to.remaining());
+            return true;
         }
         try {
-            return store.read(number, offset, length, this::passes);
+            return store.read(number, within, to, this::passes);
         } catch (IOException e) {
             log.atWarn().addKeyValue("layer", blob).setCause(e).log("cannot read the cache of chunks");
-            return Optional.empty();
+            return false;
         }
     }
 
-    private boolean passes(int number, byte[] bytes) {
-        Optional<Digest> digest = table.chunk(number).digest();
+    private boolean passes(int number, ByteBuffer bytes) {
         // Without a digest nothing says whether what an earlier process has left is right.
-        return digest.isPresent() && matches(digest.get(), bytes);
+        return index.hasDigest(number) && matches(number, bytes, Digest.digester(ALGORITHM));
     }
 
-    private static boolean matches(Digest digest, byte[] bytes) {
-        MessageDigest digester = digest.digester();
+    private boolean matches(int number, ByteBuffer bytes, MessageDigest digester) {
         digester.update(bytes);
-        return HexFormat.of().formatHex(digester.digest()).equals(digest.hex());
+        return index.isDigest(number, digester.digest());
     }
 
-    private byte[] onDemand(Chunk chunk) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            CompletableFuture<byte[]> promise = coming.get(chunk.number());
+    private void onDemand(Chunk chunk, int within, ByteBuffer to) throws IOException {
+        for (int attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+            CompletableFuture<Void> promise = coming.get(chunk.number());
             if (promise == null) {
                 // It may have come since it was looked for.
-                Optional<ByteBuffer> here = fromStore(chunk.number(), 0, (int) chunk.size());
-                if (here.isPresent()) {
-                    byte[] bytes = new byte[(int) chunk.size()];
-                    here.get().get(bytes);
-                    return bytes;
+                if (fromStore(chunk.number(), within, to)) {
+                    return;
                 }
-                List<Claim> claims = claim(table.streamStart(chunk.number()), window(chunk));
+                List<Claim> claims = claim(table.streamStart(chunk.number()), window.of(chunk));
                 if (!claims.isEmpty()) {
                     promise = coming.get(chunk.number());
                     fetchers.execute(() -> onDemand(claims));
@@ -265,11 +257,27 @@ final class LayerContent implements FileData, AutoCloseable {
                 }
             }
             if (promise != null) {
-                return await(promise);
+                await(promise);
+                if (fromStore(chunk.number(), within, to)) {
+                    return;
+                }
             }
-            if (attempt == MAX_ATTEMPTS) {
-                throw new IOException(
-                        "a chunk of %s is gone as soon as it is here: the cache is too small".formatted(blob));
+        }
+        throw new IOException("a chunk of %s is gone as soon as it is here: the cache is too small".formatted(blob));
+    }
+
+    /** Of a file that is read from one end to the other, what is behind {@code chunk}, while the reader is busy with that. */
+    private void fetchAhead(Chunk chunk) {
+        int end = index.firstChunk(chunk.inode()) + index.chunkCount(chunk.inode());
+        long ahead = window.ahead(chunk);
+        for (int next = chunk.number() + 1; next < end && index.blobOffset(next) < chunk.blobEnd() + ahead; next++) {
+            if (!store.has(next) && !coming.containsKey(next)) {
+                // In two requests, which are decompressed at the same time.
+                List<Claim> claims = claim(
+                        table.streamStart(next), Math.min(ahead / 2, index.blobEnd(end - 1) - index.blobOffset(next)));
+                if (!claims.isEmpty()) {
+                    fetchers.execute(() -> onDemand(claims));
+                }
             }
         }
     }
@@ -283,9 +291,9 @@ final class LayerContent implements FileData, AutoCloseable {
         }
     }
 
-    private byte[] await(CompletableFuture<byte[]> promise) throws IOException {
+    private void await(CompletableFuture<Void> promise) throws IOException {
         try {
-            return promise.get();
+            promise.get();
         } catch (ExecutionException e) {
             Throwable cause = Objects.requireNonNull(e.getCause());
             throw new IOException(cause.getMessage(), cause);
@@ -293,26 +301,6 @@ final class LayerContent implements FileData, AutoCloseable {
             Thread.currentThread().interrupt();
             throw (IOException) new InterruptedIOException("interrupted while waiting for " + blob).initCause(e);
         }
-    }
-
-    /**
-     * Compressed bytes to fetch from a chunk on. For a file that is read from its beginning to its end, or files that are read in their
-     * order in the layer, as much as was read without a gap, so that a large one and many small ones take few requests, and of one that
-     * is only looked into little comes.
-     */
-    private long window(Chunk chunk) {
-        long before = 0;
-        long last = chunk.blobOffset();
-        int first = index.firstChunk(chunk.inode());
-        for (int number = chunk.number() - 1;
-                number >= 0 && before < LARGEST_REQUEST && store.has(number) && (number >= first || wasRead(number));
-                number--) {
-            if (index.blobOffset(number) != last) {
-                last = index.blobOffset(number);
-                before += index.blobEnd(number) - last;
-            }
-        }
-        return Math.clamp(before, LEAST_REQUEST, LARGEST_REQUEST);
     }
 
     /** A stream that nobody else fetches now, with those of its chunks that are promised. */
@@ -330,8 +318,7 @@ final class LayerContent implements FileData, AutoCloseable {
             int end = table.streamEnd(next);
             Chunk chunk = table.chunk(next);
             long size = chunk.blobEnd() - chunk.blobOffset();
-            boolean fits = bytes + size <= Math.max(window, 2 * LEAST_REQUEST);
-            if (!claims.isEmpty() && (store.has(next) || !fits)) {
+            if (!claims.isEmpty() && (store.has(next) || bytes + size > window)) {
                 break;
             }
             Claim claim = new Claim(chunk.blobOffset(), chunk.blobEnd(), new ArrayList<>());
@@ -382,28 +369,22 @@ final class LayerContent implements FileData, AutoCloseable {
 
     /** Takes streams as they come; {@code done} counts those that are finished, which are not looked at again. */
     private void take(List<Claim> claims, int[] done, long begin, InputStream in, Purpose purpose) throws IOException {
-        long position = begin;
-        while (done[0] < claims.size()) {
-            Claim claim = claims.get(done[0]);
-            in.skipNBytes(claim.begin - position);
-            int permits = permits(claim);
-            acquire(permits);
-            try {
-                byte[] stream = in.readNBytes(Math.toIntExact(claim.end - claim.begin));
-                fetched.add(stream.length);
-                traffic.fetched(purpose, stream.length);
-                if (stream.length < claim.end - claim.begin) {
-                    throw new IOException("%s ended in mid-stream".formatted(blob));
-                }
-                keep(claim, stream);
+        MessageDigest digester = Digest.digester(ALGORITHM);
+        try (ChunkDecoder decoder = ChunkDecoder.of(compression, in)) {
+            long position = begin;
+            while (done[0] < claims.size()) {
+                Claim claim = claims.get(done[0]);
+                long length = claim.end - claim.begin;
+                in.skipNBytes(claim.begin - position);
+                keep(claim, decoder, digester);
+                fetched.add(length);
+                traffic.fetched(purpose, length);
                 if (purpose == Purpose.PREFETCH) {
                     countPrefetched(claim);
                 }
-            } finally {
-                memory.release(permits);
+                position = claim.end;
+                done[0]++;
             }
-            position = claim.end;
-            done[0]++;
         }
     }
 
@@ -416,14 +397,6 @@ final class LayerContent implements FileData, AutoCloseable {
         }
     }
 
-    /** For the stream and the largest of its chunks, which are decompressed one after another. */
-    private int permits(Claim claim) {
-        long bytes = claim.end
-                - claim.begin
-                + claim.chunks.stream().mapToInt(table::size).max().orElse(0);
-        return (int) (bytes >> 20) + 1;
-    }
-
     private void acquire(int permits) throws IOException {
         try {
             memory.acquire(permits);
@@ -433,50 +406,71 @@ final class LayerContent implements FileData, AutoCloseable {
         }
     }
 
-    private void keep(Claim claim, byte[] stream) throws IOException {
+    private void keep(Claim claim, ChunkDecoder decoder, MessageDigest digester) throws IOException {
+        try {
+            decoder.begin(claim.end - claim.begin);
+        } catch (LayerFormatException e) {
+            throw damaged(table.chunk(claim.chunks.getFirst()), e);
+        }
         for (int number : claim.chunks) {
             if (coming.containsKey(number)) {
-                byte[] bytes = verified(table.chunk(number), stream);
-                store(number, bytes);
-                Optional.ofNullable(coming.remove(number)).ifPresent(promise -> promise.complete(bytes));
+                int permits = (table.size(number) >> 20) + 1;
+                acquire(permits);
+                try (ChunkBuffers.Lease lease = buffers.take(table.size(number))) {
+                    decode(table.chunk(number), decoder, digester, lease.bytes());
+                    store(number, lease.bytes());
+                } finally {
+                    memory.release(permits);
+                }
+                Optional.ofNullable(coming.remove(number)).ifPresent(promise -> promise.complete(null));
             }
         }
+        decoder.end();
     }
 
     /** What the disk does not take is remembered for a while, as a chunk is read in many parts. */
-    private void store(int number, byte[] bytes) {
+    private void store(int number, ByteBuffer bytes) {
         try {
             store.put(number, bytes);
             if (!diskWorks.getAndSet(true)) {
                 log.atInfo().addKeyValue("layer", blob).log("chunks are kept again");
             }
         } catch (IOException e) {
+            byte[] copy = new byte[bytes.remaining()];
+            bytes.get(bytes.position(), copy);
+            unkept.put(number, copy);
             if (diskWorks.getAndSet(false)) {
                 log.atWarn()
                         .addKeyValue("layer", blob)
                         .setCause(e)
                         .log("cannot keep chunks: they are fetched each time");
             }
-            unkept.put(number, bytes);
         }
     }
 
-    private byte[] verified(Chunk chunk, byte[] stream) throws IOException {
-        byte[] bytes = new byte[Math.toIntExact(chunk.size())];
-        String what = "bytes %d to %d of %s in %s"
-                .formatted(chunk.fileOffset(), chunk.fileOffset() + chunk.size(), index.path(chunk.inode()), blob);
+    /** Fills {@code bytes} with a chunk that is what the table of contents promises. */
+    private void decode(Chunk chunk, ChunkDecoder decoder, MessageDigest digester, ByteBuffer bytes)
+            throws IOException {
         try {
-            ChunkDecoder.decode(compression, ByteBuffer.wrap(stream), chunk.innerOffset(), bytes);
+            decoder.read(chunk.innerOffset(), bytes.slice());
         } catch (LayerFormatException e) {
-            traffic.mismatch();
-            throw new BadLayerException(what + " are damaged: " + e.getMessage(), e);
+            throw damaged(chunk, e);
         }
-        if (chunk.digest().isPresent() && !matches(chunk.digest().get(), bytes)) {
+        if (index.hasDigest(chunk.number()) && !matches(chunk.number(), bytes.slice(), digester)) {
             traffic.mismatch();
-            throw new BadLayerException(what
+            throw new BadLayerException(what(chunk)
                     + " are not what the image's table of contents promises: the layer was changed in the registry");
         }
-        return bytes;
+    }
+
+    private BadLayerException damaged(Chunk chunk, LayerFormatException cause) {
+        traffic.mismatch();
+        return new BadLayerException(what(chunk) + " are damaged: " + cause.getMessage(), cause);
+    }
+
+    private String what(Chunk chunk) {
+        return "bytes %d to %d of %s in %s"
+                .formatted(chunk.fileOffset(), chunk.fileOffset() + chunk.size(), index.path(chunk.inode()), blob);
     }
 
     /** Fetches what is missing of the streams that begin before byte {@code end} of the blob, in as few requests as can be. */

@@ -22,7 +22,7 @@ import java.util.Optional;
 final class LayerProbe {
 
     /** Bytes of a layer's end that are fetched first: the footer, and the whole table of contents of a small layer. */
-    private static final int TAIL = 64 << 10;
+    private static final int TAIL = 48 << 10;
 
     /**
      * What a layer may ask of the memory of a program that serves many: half a million entries, chunks of 16 MiB (4 MiB is what

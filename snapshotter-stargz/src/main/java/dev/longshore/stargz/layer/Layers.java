@@ -42,7 +42,7 @@ public final class Layers implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Layers.class);
 
-    /** MiB of streams and chunks in memory at a time. */
+    /** MiB of chunks in memory at a time. */
     private static final int MEMORY = 64;
 
     /** Requests at a time for what somebody waits for. */
@@ -60,6 +60,7 @@ public final class Layers implements AutoCloseable {
     private final ExecutorService fetchers = Executors.newFixedThreadPool(
             FETCHERS, Thread.ofPlatform().daemon().name("fetch-", 0).factory());
     private final Semaphore memory = new Semaphore(MEMORY);
+    private final ChunkBuffers buffers = new ChunkBuffers();
     private final FetchAhead ahead;
     private final LayerImages images;
 
@@ -199,9 +200,10 @@ public final class Layers implements AutoCloseable {
 
     private LayerContent chunks(Digest digest, LayerRecord stored, LayerIndex index) throws IOException {
         ChunkTable table = new ChunkTable(index);
-        ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache);
+        ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache, buffers);
         RemoteBlob blob = new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
-        return new LayerContent(index, table, store, blob, stored.format().compression(), traffic, fetchers, memory);
+        return new LayerContent(
+                index, table, store, blob, stored.format().compression(), traffic, fetchers, memory, buffers);
     }
 
     private Resolved fromRegistry(CallContext context, LayerSource source) throws InterruptedException {

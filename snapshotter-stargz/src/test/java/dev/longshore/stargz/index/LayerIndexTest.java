@@ -235,8 +235,7 @@ final class LayerIndexTest {
             assertThat(index.chunk(2, 0).number()).isZero();
             assertThat(index.chunk(2, 99).number()).isZero();
             Chunk middle = index.chunk(2, 100);
-            assertThat(middle)
-                    .isEqualTo(new Chunk(1, 2, 100, 100, 300, 400, 0, java.util.Optional.of(Toc.digest("a", 100))));
+            assertThat(middle).isEqualTo(new Chunk(1, 2, 100, 100, 300, 400, 0));
             assertThat(index.chunk(2, 249)).isEqualTo(index.chunkAt(2, 2));
             assertThat(index.chunkAt(2, 2).size()).isEqualTo(50);
             assertThatThrownBy(() -> index.chunk(2, 250)).isInstanceOf(IndexOutOfBoundsException.class);
@@ -259,7 +258,7 @@ final class LayerIndexTest {
             assertThat(index.chunk(3, 0).blobOffset()).isEqualTo(50);
             assertThat(index.chunk(3, 0).innerOffset()).isEqualTo(522);
             assertThat(index.chunk(2, 0).blobEnd()).isEqualTo(90);
-            assertThat(index.chunk(4, 0).digest()).isEmpty();
+            assertThat(index.hasDigest(index.firstChunk(4))).isFalse();
             assertThat(index.verifiable()).isFalse();
         }
     }

@@ -1,6 +1,5 @@
 package dev.longshore.sdk.linux;
 
-import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import java.nio.ByteBuffer;
@@ -16,32 +15,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>The connection lives as long as some process has the descriptor: what another one has can be taken with {@link #takeFrom}.
  */
 public final class FuseDevice implements AutoCloseable {
-
-    /** Memory outside of the heap that one request or answer is in; not cleared when it is made. */
-    public static final class Buffer implements AutoCloseable {
-
-        private final Memory memory;
-        private final ByteBuffer bytes;
-
-        public Buffer(int size) {
-            memory = new Memory(size);
-            bytes = memory.getByteBuffer(0, size).order(ByteOrder.nativeOrder());
-        }
-
-        /** All of it, in the machine's byte order; its position and limit mean nothing to {@link FuseDevice}. */
-        public ByteBuffer bytes() {
-            return bytes;
-        }
-
-        public int size() {
-            return bytes.capacity();
-        }
-
-        @Override
-        public void close() {
-            memory.close();
-        }
-    }
 
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 02000000;
@@ -112,12 +85,12 @@ public final class FuseDevice implements AutoCloseable {
     /**
      * Waits for the next request.
      *
-     * @param to at least 8 KiB, or what was promised for writes
+     * @param to at least 8 KiB, or what was promised for writes; its position and limit mean nothing
      * @return bytes of the request; -1 once the file system is unmounted
      */
-    public int read(Buffer to) throws ErrnoException {
+    public int read(NativeBuffer to) throws ErrnoException {
         while (true) {
-            long count = FileLibc.read(fd, to.memory, to.size());
+            long count = FileLibc.read(fd, to.memory(), to.size());
             if (count >= 0) {
                 return (int) count;
             }
@@ -137,8 +110,8 @@ public final class FuseDevice implements AutoCloseable {
      *
      * @return whether somebody waited for it; not if the request was taken back, or the file system is unmounted
      */
-    public boolean write(Buffer from, int length) throws ErrnoException {
-        while (FileLibc.write(fd, from.memory, length) < 0) {
+    public boolean write(NativeBuffer from, int length) throws ErrnoException {
+        while (FileLibc.write(fd, from.memory(), length) < 0) {
             int errno = Native.getLastError();
             if (errno == Errno.ENOENT || errno == Errno.ENODEV) {
                 return false;
