@@ -228,7 +228,7 @@ final class LazyMounts implements AutoCloseable {
                 opaqueXattrs,
                 Optional.of(new StatusFile(layer.digest() + ".json", () -> status(layer))),
                 READ_AHEAD,
-                Optional.empty());
+                layer.backingFiles());
     }
 
     /** In stargz-snapshotter's words. */

@@ -60,7 +60,6 @@ final class Answers {
             // Not supported, and so never asked again, where no file of the layer has any.
             case Request.GetXattr xattr -> index.hasXattrs() ? xattr(xattr, out) : -Errno.ENOSYS;
             case Request.ListXattr list -> index.hasXattrs() ? xattrs(list, out) : -Errno.ENOSYS;
-            case Request.Release _ -> 0;
             case Request.Plain plain ->
                 switch (plain.kind()) {
                     case GETATTR -> attributes(node, out);
@@ -71,8 +70,12 @@ final class Answers {
                     case UNKNOWN -> -Errno.ENOSYS;
                     case MALFORMED -> -Errno.EINVAL;
                 };
-            case Request.Init _, Request.Interrupt _, Request.Open _, Request.OpenFolder _, Request.Read _ ->
-                -Errno.ENOSYS;
+            case Request.Init _,
+                    Request.Interrupt _,
+                    Request.Open _,
+                    Request.OpenFolder _,
+                    Request.Read _,
+                    Request.Release _ -> -Errno.ENOSYS;
         };
     }
 

@@ -11,7 +11,7 @@ import java.util.Optional;
  *     user.overlay.opaque} for overlays that are mounted with {@code userxattr}
  * @param status shown in a folder that is not listed
  * @param readAheadKib what the kernel reads ahead; 0 for its own choice of 128
- * @param backing if the layer is complete and has files that are worth it: opening a file then costs a round trip
+ * @param backing if the layer has files that are worth it: opening a file of it then costs a round trip
  */
 public record FuseOptions(
         String layer,

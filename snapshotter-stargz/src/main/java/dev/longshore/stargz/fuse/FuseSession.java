@@ -198,6 +198,7 @@ final class FuseSession {
             case Request.Read read ->
                 answers.status().map(s -> s.read(read, out)).orElse(-Errno.ESTALE);
             case Request.Open open -> open(open, out);
+            case Request.Release release -> release(release);
             // Not supported: then the kernel opens by itself, keeps what it has read, and never asks again.
             case Request.OpenFolder _ -> -Errno.ENOSYS;
             case Request.Interrupt interrupt -> {
@@ -252,6 +253,16 @@ final class FuseSession {
         return Protocol.INIT_OUT;
     }
 
+    /** The handle of a file whose release matters. */
+    private static final long COUNTED = 1;
+
+    private int release(Request.Release release) {
+        if (release.handle() == COUNTED && backings.isPresent()) {
+            backings.get().release((int) release.header().node());
+        }
+        return 0;
+    }
+
     private int open(Request.Open open, ByteBuffer out) throws IOException {
         if (backings.isEmpty()
                 || !features.getNow(new Features(0, false, false)).passthrough()) {
@@ -260,13 +271,14 @@ final class FuseSession {
         long node = open.header().node();
         out.putLong(0, 0).putLong(8, 0);
         if (answers.isLayers(node)) {
-            var backing = backings.get().open((int) node);
-            out.putInt(
-                    8,
-                    backing.isPresent()
-                            ? Protocol.FOPEN_PASSTHROUGH | Protocol.FOPEN_NOFLUSH
-                            : Protocol.FOPEN_KEEP_CACHE | Protocol.FOPEN_NOFLUSH);
-            out.putInt(12, backing.orElse(0));
+            Backings.Opened opened = backings.get().open((int) node);
+            out.putLong(0, opened.counted() ? COUNTED : 0)
+                    .putInt(
+                            8,
+                            opened.id().isPresent()
+                                    ? Protocol.FOPEN_PASSTHROUGH | Protocol.FOPEN_NOFLUSH
+                                    : Protocol.FOPEN_KEEP_CACHE | Protocol.FOPEN_NOFLUSH)
+                    .putInt(12, opened.id().orElse(0));
         }
         return Protocol.OPEN_OUT;
     }

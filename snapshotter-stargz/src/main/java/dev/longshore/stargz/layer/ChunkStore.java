@@ -3,15 +3,19 @@ package dev.longshore.stargz.layer;
 import dev.longshore.sdk.linux.FileCalls;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The chunks of one layer that are here: uncompressed, in a sparse file, with a bit for each in a second file.
+ * The chunks of one layer that are here: uncompressed, in sparse files, with a bit for each in a further file. Big files have a file of
+ * their own, which can be left to the kernel when it is whole.
  *
  * <p>A chunk's bit is written after its bytes, so that it counts when both are there. Neither file is synced: what a crash of the
  * machine or a disk makes of them is found out, since nothing is trusted that is read. The first time, a chunk is held against its
@@ -38,6 +42,13 @@ final class ChunkStore implements AutoCloseable {
     private final BitSet used;
     private int hand;
     private boolean kept;
+    /** Big files that are left as they are, by their inodes. */
+    private final BitSet left = new BitSet();
+
+    /** Opened when they are needed. */
+    private final @Nullable FileChannel[] bigData;
+
+    private boolean closed;
 
     /** Checksums of all blocks; a chunk's begin at its {@code firstBlocks}. Written before the chunk's bit in {@code checked}. */
     private final int[] checksums;
@@ -62,6 +73,7 @@ final class ChunkStore implements AutoCloseable {
         if (present.length() > table.count()) {
             present.clear(table.count(), present.length());
         }
+        bigData = new FileChannel[table.bigFiles().count()];
         checked = new BitSet(table.count());
         used = new BitSet(table.count());
         firstBlocks = new int[table.count() + 1];
@@ -96,6 +108,67 @@ final class ChunkStore implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             data.close();
             throw e;
+        }
+    }
+
+    private Path file(int chunk) {
+        return table.bigFile(chunk) < 0 ? dataFile : bigFile(table.inode(chunk));
+    }
+
+    private Path bigFile(int inode) {
+        return dataFile.resolveSibling(dataFile.getFileName() + "-" + inode);
+    }
+
+    /** The local file with a chunk. */
+    private FileChannel data(int chunk) throws IOException {
+        int big = table.bigFile(chunk);
+        if (big < 0) {
+            return data;
+        }
+        lock.lock();
+        try {
+            FileChannel open = bigData[big];
+            if (open == null) {
+                if (closed) {
+                    throw new ClosedChannelException();
+                }
+                open = open(file(chunk));
+                bigData[big] = open;
+            }
+            return open;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * The local file of a big file, if all of it is here and has been verified; it is left as it is from then on.
+     *
+     * @return empty also for other files
+     */
+    Optional<Path> keepFile(int inode) {
+        if (!table.bigFiles().has(inode)) {
+            return Optional.empty();
+        }
+        lock.lock();
+        try {
+            if (closed || checked.nextClearBit(table.first(inode)) < table.end(inode)) {
+                return Optional.empty();
+            }
+            left.set(inode);
+            return Optional.of(bigFile(inode));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Leaves the local file of a big file as it is, whatever is in it. */
+    void keepTold(int inode) {
+        lock.lock();
+        try {
+            left.set(inode);
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -140,9 +213,10 @@ final class ChunkStore implements AutoCloseable {
      */
     void put(int chunk, ByteBuffer bytes) throws IOException {
         ByteBuffer buffer = bytes.slice();
+        FileChannel file = data(chunk);
         long position = table.position(chunk);
         while (buffer.hasRemaining()) {
-            data.write(buffer, position + buffer.position());
+            file.write(buffer, position + buffer.position());
         }
         sum(chunk, bytes);
         boolean added;
@@ -217,8 +291,7 @@ final class ChunkStore implements AutoCloseable {
         int end = offset + to.remaining();
         boolean right;
         if (known && offset % BLOCK == 0 && (end % BLOCK == 0 || end == size)) {
-            right = readFully(to.slice(), table.position(chunk) + offset)
-                    && sumsAreRight(firstBlocks[chunk] + offset / BLOCK, to);
+            right = readFully(chunk, to.slice(), offset) && sumsAreRight(firstBlocks[chunk] + offset / BLOCK, to);
             if (right) {
                 to.position(to.limit());
             }
@@ -239,8 +312,7 @@ final class ChunkStore implements AutoCloseable {
         int end = (int) Math.min(table.size(chunk), ((long) offset + to.remaining() + BLOCK - 1) / BLOCK * BLOCK);
         try (ChunkBuffers.Lease lease = buffers.take(end - begin)) {
             ByteBuffer blocks = lease.bytes();
-            if (!readFully(blocks.slice(), table.position(chunk) + begin)
-                    || !sumsAreRight(firstBlocks[chunk] + begin / BLOCK, blocks)) {
+            if (!readFully(chunk, blocks.slice(), begin) || !sumsAreRight(firstBlocks[chunk] + begin / BLOCK, blocks)) {
                 return false;
             }
             to.put(blocks.slice(offset - begin, to.remaining()));
@@ -251,7 +323,7 @@ final class ChunkStore implements AutoCloseable {
     private boolean readUnknown(int chunk, int offset, ByteBuffer to, Check check) throws IOException {
         try (ChunkBuffers.Lease lease = buffers.take(table.size(chunk))) {
             ByteBuffer bytes = lease.bytes();
-            if (!readFully(bytes.slice(), table.position(chunk)) || !check.passes(chunk, bytes.slice())) {
+            if (!readFully(chunk, bytes.slice(), 0) || !check.passes(chunk, bytes.slice())) {
                 return false;
             }
             sum(chunk, bytes);
@@ -266,9 +338,11 @@ final class ChunkStore implements AutoCloseable {
         }
     }
 
-    private boolean readFully(ByteBuffer buffer, long position) throws IOException {
+    private boolean readFully(int chunk, ByteBuffer buffer, int offset) throws IOException {
+        FileChannel file = data(chunk);
+        long position = table.position(chunk) + offset;
         while (buffer.hasRemaining()) {
-            if (data.read(buffer, position + buffer.position()) < 0) {
+            if (file.read(buffer, position + buffer.position()) < 0) {
                 return false;
             }
         }
@@ -332,6 +406,9 @@ final class ChunkStore implements AutoCloseable {
                     return freed;
                 }
                 hand = victim + 1;
+                if (left.get(table.inode(victim))) {
+                    continue;
+                }
                 if (used.get(victim)) {
                     used.clear(victim);
                     continue;
@@ -343,7 +420,7 @@ final class ChunkStore implements AutoCloseable {
                 lock.unlock();
             }
             // Whoever reads it just now finds zeros, sees that they are wrong, and fetches it.
-            FileCalls.punchHole(dataFile, table.position(victim), table.size(victim));
+            FileCalls.punchHole(file(victim), table.position(victim), table.size(victim));
             freed += table.size(victim);
             cache.removed(table.size(victim));
         }
@@ -353,9 +430,17 @@ final class ChunkStore implements AutoCloseable {
     @Override
     public void close() throws IOException {
         cache.remove(this, bytes());
+        lock.lock();
         try (data;
                 bits) {
-            // both
+            closed = true;
+            for (FileChannel big : bigData) {
+                if (big != null) {
+                    big.close();
+                }
+            }
+        } finally {
+            lock.unlock();
         }
     }
 }

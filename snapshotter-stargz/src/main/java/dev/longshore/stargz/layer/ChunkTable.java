@@ -5,8 +5,9 @@ import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
 
 /**
- * The chunks of a layer by their numbers, and where each lies in the local file: files one after another, each from a multiple of
- * {@link #ALIGNMENT} on, so that what one file has can be given back to the disk without its neighbors.
+ * The chunks of a layer by their numbers, and where each lies in a local file. Big files have one of their own; of the others there is one
+ * after another in a common one, each from a multiple of {@link #ALIGNMENT} on, so that what one file has can be given back to the disk
+ * without its neighbors.
  */
 final class ChunkTable {
 
@@ -19,11 +20,12 @@ final class ChunkTable {
     private final int[] inodes;
     private final int[] sizes;
     private final long[] positions;
-    private final long end;
+    private final BigFiles big;
 
     /** @throws BadLayerException if a stream is too large */
-    ChunkTable(LayerIndex index) throws IOException {
+    ChunkTable(LayerIndex index, BigFiles big) throws IOException {
         this.index = index;
+        this.big = big;
         inodes = new int[index.chunks()];
         sizes = new int[index.chunks()];
         positions = new long[index.chunks()];
@@ -40,11 +42,14 @@ final class ChunkTable {
             }
             inodes[chunk.number()] = chunk.inode();
             sizes[chunk.number()] = Math.toIntExact(chunk.size());
-            positions[chunk.number()] = next[0];
-            next[0] += chunk.size();
+            if (big.has(chunk.inode())) {
+                positions[chunk.number()] = chunk.fileOffset();
+            } else {
+                positions[chunk.number()] = next[0];
+                next[0] += chunk.size();
+            }
             return true;
         });
-        end = next[0];
     }
 
     int count() {
@@ -65,13 +70,28 @@ final class ChunkTable {
         return sizes[number];
     }
 
+    /** Where in its local file it begins. */
     long position(int number) {
         return positions[number];
     }
 
-    /** Bytes of the local file with all chunks in it. */
-    long end() {
-        return end;
+    BigFiles bigFiles() {
+        return big;
+    }
+
+    /** Which big file it is of; negative for a chunk in the common local file. */
+    int bigFile(int number) {
+        return big.find(inodes[number]);
+    }
+
+    /** The number of a file's first chunk. */
+    int first(int inode) {
+        return index.firstChunk(inode);
+    }
+
+    /** The number behind a file's last chunk. */
+    int end(int inode) {
+        return index.firstChunk(inode) + index.chunkCount(inode);
     }
 
     /** The number of the first chunk of the stream that {@code number} is in. */

@@ -2,6 +2,7 @@ package dev.longshore.stargz.layer;
 
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.oci.Reference;
+import dev.longshore.stargz.fuse.BackingFiles;
 import dev.longshore.stargz.fuse.FileData;
 import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
@@ -47,6 +48,11 @@ public final class Layer {
 
     public FileData content() {
         return files;
+    }
+
+    /** For a layer with files that are so large that it is worth while to have the kernel read them. */
+    public Optional<BackingFiles> backingFiles() {
+        return files.hasBigFiles() ? Optional.of(files) : Optional.empty();
     }
 
     /** An EROFS image with all files of the layer, once it has one that the kernel can mount. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -139,6 +140,16 @@ final class LayerContent implements FileData, AutoCloseable {
     /** Bytes that the chunks take on the disk. */
     long bytesOnDisk() {
         return store.bytes();
+    }
+
+    /** See {@link ChunkStore#keepFile}. */
+    Optional<Path> keepFile(int inode) {
+        return store.keepFile(inode);
+    }
+
+    /** See {@link ChunkStore#keepTold}. */
+    void keepTold(int inode) {
+        store.keepTold(inode);
     }
 
     /** Whether no chunk is given back to the disk, however little room is left. */

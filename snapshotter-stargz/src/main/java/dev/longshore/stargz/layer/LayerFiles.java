@@ -1,6 +1,7 @@
 package dev.longshore.stargz.layer;
 
 import dev.longshore.stargz.erofs.ErofsFiles;
+import dev.longshore.stargz.fuse.BackingFiles;
 import dev.longshore.stargz.fuse.FileData;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,29 +13,31 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * A layer's files: out of its chunks, which are fetched as they are needed, or out of its image, which has all of them. It changes from
  * the one to the other under its readers. Safe for use by many threads.
  */
-final class LayerFiles implements FileData, AutoCloseable {
+final class LayerFiles implements FileData, BackingFiles, AutoCloseable {
 
     /** Read-locked while chunks are read from, so that they are not closed meanwhile. */
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
     private volatile Optional<LayerContent> chunks;
     private volatile Optional<ErofsFiles> image;
+    private final BigFiles big;
     private final Traffic traffic;
     private volatile boolean closed;
     private volatile Optional<PrefetchUse> prefetchUse = Optional.empty();
 
-    private LayerFiles(Optional<LayerContent> chunks, Optional<ErofsFiles> image, Traffic traffic) {
+    private LayerFiles(Optional<LayerContent> chunks, Optional<ErofsFiles> image, BigFiles big, Traffic traffic) {
         this.chunks = chunks;
         this.image = image;
+        this.big = big;
         this.traffic = traffic;
     }
 
-    static LayerFiles of(LayerContent chunks, Traffic traffic) {
-        return new LayerFiles(Optional.of(chunks), Optional.empty(), traffic);
+    static LayerFiles of(LayerContent chunks, BigFiles big, Traffic traffic) {
+        return new LayerFiles(Optional.of(chunks), Optional.empty(), big, traffic);
     }
 
-    static LayerFiles of(ErofsFiles image, Traffic traffic) {
-        return new LayerFiles(Optional.empty(), Optional.of(image), traffic);
+    static LayerFiles of(ErofsFiles image, BigFiles big, Traffic traffic) {
+        return new LayerFiles(Optional.empty(), Optional.of(image), big, traffic);
     }
 
     @Override
@@ -75,6 +78,25 @@ final class LayerFiles implements FileData, AutoCloseable {
             traffic.failure();
             throw e;
         }
+    }
+
+    boolean hasBigFiles() {
+        return !big.isEmpty();
+    }
+
+    @Override
+    public boolean mayHave(int inode) {
+        return big.has(inode);
+    }
+
+    @Override
+    public Optional<Path> keep(int inode) {
+        return chunks.flatMap(content -> content.keepFile(inode));
+    }
+
+    @Override
+    public void keepTold(int inode) {
+        chunks.ifPresent(content -> content.keepTold(inode));
     }
 
     /** What is fetched of the layer; empty once there is an image. */

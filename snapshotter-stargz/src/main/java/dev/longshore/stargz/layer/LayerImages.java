@@ -7,6 +7,7 @@ import dev.longshore.stargz.erofs.ErofsFiles;
 import dev.longshore.stargz.erofs.ErofsImage;
 import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -73,7 +74,11 @@ final class LayerImages {
 
     private void removeChunks(Digest digest) throws IOException {
         Files.deleteIfExists(layout.present(digest));
-        Files.deleteIfExists(layout.data(digest));
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(layout.layer(digest), "data*")) {
+            for (Path data : all) {
+                Files.deleteIfExists(data);
+            }
+        }
     }
 
     /** Makes the image of a layer that is complete, if it has none and there is room. */

@@ -11,7 +11,8 @@ import java.nio.file.Path;
  * ALGORITHM-HEX/layer.json   where the layer is from; a folder without it is rubbish
  * ALGORITHM-HEX/image        all files of a complete layer, as EROFS; there are no chunks then
  * ALGORITHM-HEX/data         chunks, uncompressed, with holes
- * ALGORITHM-HEX/present      a bit for each chunk that is in {@code data}
+ * ALGORITHM-HEX/data-INODE   the same of a big file
+ * ALGORITHM-HEX/present      a bit for each chunk that is in one of these
  * ahead/ALGORITHM-HEX        the same of a layer that nobody has asked for yet; rubbish after a restart
  * </pre>
  */

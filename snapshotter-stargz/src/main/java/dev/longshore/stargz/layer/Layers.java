@@ -185,9 +185,10 @@ public final class Layers implements AutoCloseable {
         LayerIndex index = LayerIndex.open(layout.index(digest));
         try {
             Optional<ErofsFiles> image = images.open(digest, index);
+            BigFiles big = BigFiles.of(index);
             LayerFiles files = image.isPresent()
-                    ? LayerFiles.of(image.get(), traffic)
-                    : LayerFiles.of(chunks(digest, stored, index), traffic);
+                    ? LayerFiles.of(image.get(), big, traffic)
+                    : LayerFiles.of(chunks(digest, stored, index, big), big, traffic);
             Layer layer = new Layer(digest, stored, index, files, images.mountable());
             layers.put(digest, layer);
             ahead.add(layer, prefetch);
@@ -198,8 +199,8 @@ public final class Layers implements AutoCloseable {
         }
     }
 
-    private LayerContent chunks(Digest digest, LayerRecord stored, LayerIndex index) throws IOException {
-        ChunkTable table = new ChunkTable(index);
+    private LayerContent chunks(Digest digest, LayerRecord stored, LayerIndex index, BigFiles big) throws IOException {
+        ChunkTable table = new ChunkTable(index, big);
         ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache, buffers);
         RemoteBlob blob = new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
         return new LayerContent(

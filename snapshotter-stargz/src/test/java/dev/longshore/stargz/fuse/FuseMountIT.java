@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,6 +35,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
@@ -523,11 +525,7 @@ final class FuseMountIT {
         Path backing = folder.resolve("backing");
         Files.write(backing, PatternData.bytes(2, 0, 3_000_000));
         FuseOptions options = new FuseOptions(
-                "sha256:test",
-                List.of(),
-                Optional.empty(),
-                0,
-                Optional.of(inode -> inode == 2 ? Optional.of(backing) : Optional.empty()));
+                "sha256:test", List.of(), Optional.empty(), 0, Optional.of(new OneBackingFile(2, backing)));
         Set<Integer> served = new HashSet<>();
         PatternData data = new PatternData() {
             @Override
@@ -550,5 +548,50 @@ final class FuseMountIT {
         others.add(merged);
         assertThat(Files.readAllBytes(merged.resolve("big"))).isEqualTo(PatternData.bytes(2, 0, 3_000_000));
         assertThat(served).containsExactly(3);
+    }
+
+    @Test
+    void aFileThatIsOpenThroughUsIsLeftToTheKernelWhenItIsClosed() throws Exception {
+        Path backing = folder.resolve("backing");
+        FuseOptions options = new FuseOptions(
+                "sha256:test", List.of(), Optional.empty(), 0, Optional.of(new OneBackingFile(2, backing)));
+        AtomicInteger reads = new AtomicInteger();
+        PatternData data = new PatternData() {
+            @Override
+            public boolean readLocal(int inode, long offset, ByteBuffer to) {
+                reads.incrementAndGet();
+                return super.readLocal(inode, offset, to);
+            }
+        };
+        FuseMount mount = mount(new Toc().file("big", 3_000_000), data, options);
+        assumeTrue(mount.features().passthrough(), "the kernel has no FUSE passthrough");
+        Path big = mount.target().resolve("big");
+        byte[] content = PatternData.bytes(2, 0, 3_000_000);
+        try (FileChannel first = FileChannel.open(big)) {
+            // What it does not have yet, it does not have; and what is complete then is for those that open it later.
+            Files.write(backing, content);
+            assertThat(first.read(ByteBuffer.allocate(100), 0)).isEqualTo(100);
+            assertThat(Files.readAllBytes(big)).isEqualTo(content);
+        }
+        assertThat(reads).hasPositiveValue();
+        awaitReleases(mount, big, reads, content);
+    }
+
+    /** The kernel tells of a release when it likes. */
+    private static void awaitReleases(FuseMount mount, Path big, AtomicInteger reads, byte[] content) throws Exception {
+        for (int attempt = 0; attempt < 100; attempt++) {
+            reads.set(0);
+            try (FileChannel file = FileChannel.open(big)) {
+                Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
+                ByteBuffer read = ByteBuffer.allocate(content.length);
+                while (read.hasRemaining() && file.read(read) >= 0) {}
+                assertThat(read.array()).isEqualTo(content);
+            }
+            if (reads.get() == 0) {
+                return;
+            }
+            Thread.sleep(20);
+        }
+        throw new AssertionError("%s is still read through us".formatted(mount.target()));
     }
 }

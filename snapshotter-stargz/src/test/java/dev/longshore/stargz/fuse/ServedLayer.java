@@ -41,7 +41,7 @@ final class ServedLayer {
                     options.opaqueXattrs(),
                     Optional.empty(),
                     0,
-                    Optional.of(inode -> inode == 2 ? Optional.of(backing) : Optional.empty()));
+                    Optional.of(new OneBackingFile(2, backing)));
         }
         FuseWorkers workers = new FuseWorkers(8);
         Path target = folder.resolve("mount");

@@ -9,7 +9,9 @@ import dev.longshore.registry.Credentials;
 import dev.longshore.registry.HostsDirectory;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
+import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.linux.MountCalls;
+import dev.longshore.stargz.fuse.BackingFiles;
 import dev.longshore.stargz.index.LayerIndex;
 import dev.longshore.stargz.layer.Resolved.Lazy;
 import dev.longshore.stargz.layer.Resolved.Ordinary;
@@ -393,5 +395,116 @@ class LayersTest {
         Layers next = layers(SETTINGS, ROOMY);
         next.keepOnly(Set.of());
         assertThat(folder.resolve("layers")).isEmptyDirectory();
+    }
+
+    private static final Digest OTHER = Digest.sha256("another layer".getBytes(StandardCharsets.UTF_8));
+
+    private Path ahead() {
+        return folder.resolve("layers/ahead/sha256-" + OTHER.hex());
+    }
+
+    private static final Map<String, String> FORGED =
+            Map.of("containerd.io/snapshot/stargz/toc.digest", "sha256:" + "0".repeat(64));
+
+    @Test
+    void neighborsAreProbedBeforeTheyAreAskedFor() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        assertThat(layers.resolve(context(), served.source(List.of(OTHER)))).isInstanceOf(Lazy.class);
+        await().until(() -> Files.exists(ahead()));
+        int requests = served.ranges().size();
+        Resolved resolved = layers.resolve(context(), served.other(OTHER, served.annotations()));
+        assertThat(resolved).isInstanceOf(Lazy.class);
+        assertThat(served.ranges()).hasSize(requests);
+        assertThat(ahead()).doesNotExist();
+        checkAll(((Lazy) resolved).layer());
+    }
+
+    @Test
+    void aNeighborIsNotLazyUnlessItIsWhatTheImagePromises() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        layers.resolve(context(), served.source(List.of(OTHER)));
+        await().until(() -> Files.exists(ahead()));
+        assertThat(reason(layers.resolve(context(), served.other(OTHER, FORGED))))
+                .contains("not the one that the image names");
+        assertThat(layers.find(OTHER)).isEmpty();
+        assertThat(layers.resolve(context(), served.other(OTHER, served.annotations())))
+                .isInstanceOf(Lazy.class);
+    }
+
+    @Test
+    void neighborsThatNobodyAsksForAreGoneAfterARestart() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        Layer layer = lazily(layers);
+        layers.resolve(context(), served.source(List.of(OTHER)));
+        layers.remove(layer.digest());
+        layers.resolve(context(), served.source(List.of(OTHER)));
+        await().until(() -> Files.exists(ahead()));
+        layers.close();
+        layers(SETTINGS, ROOMY).keepOnly(Set.of(layer.digest()));
+        assertThat(ahead().getParent()).doesNotExist();
+    }
+
+    @Test
+    void bigFilesAreForTheKernelWhenAllOfThemIsHereAndAreLeftAsTheyAre() throws Exception {
+        files.put("big", random((int) BigFiles.SIZE));
+        serve();
+        Layer layer = lazily(layers(SETTINGS, BigFiles.SIZE + LARGE));
+        int big = layer.index().lookup(LayerIndex.ROOT, "big".getBytes(StandardCharsets.UTF_8));
+        int large = layer.index().lookup(LayerIndex.ROOT, "large".getBytes(StandardCharsets.UTF_8));
+        BackingFiles backing = layer.backingFiles().orElseThrow();
+        assertThat(backing.mayHave(big)).isTrue();
+        assertThat(backing.mayHave(large)).isFalse();
+        read(layer, "big", 0, 100_000);
+        assertThat(backing.keep(big)).isEmpty();
+        assertThat(read(layer, "big", 0, content("big").length)).isEqualTo(content("big"));
+        Path file = backing.keep(big).orElseThrow();
+        assertThat(file).hasBinaryContent(content("big"));
+        // More than there is room for, twice, so that the hand comes by.
+        for (int i = 0; i < 2; i++) {
+            read(layer, "large", 0, LARGE);
+            read(layer, "first", 0, 100_000);
+            read(layer, "last", 0, 200_000);
+        }
+        assertThat(file).hasBinaryContent(content("big"));
+        assertThat(backing.keep(large)).isEmpty();
+    }
+
+    @Test
+    void layersWithoutBigFilesHaveNoneForTheKernel() throws Exception {
+        serve();
+        assertThat(lazily(layers(SETTINGS, ROOMY)).backingFiles()).isEmpty();
+    }
+
+    @Test
+    void aFolderIsFetchedAsAWholeWhenTheOneBeforeWasReadAsAWhole() throws Exception {
+        files.clear();
+        for (int folder = 0; folder < 6; folder++) {
+            for (int i = 0; i < 60; i++) {
+                files.put("f%d/%02d".formatted(folder, i), random(4_000 + folder * 60 + i));
+            }
+        }
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        // Every second folder, and not in the order of the layer.
+        for (int folder = 0; folder < 6; folder += 2) {
+            int requests = served.ranges().size();
+            for (int i = 0; i < 60; i++) {
+                int file = i * 7 % 60;
+                int inode = layer.index()
+                        .lookup(LayerIndex.ROOT, "f%d".formatted(folder).getBytes(StandardCharsets.UTF_8));
+                int child = layer.index().lookup(inode, "%02d".formatted(file).getBytes(StandardCharsets.UTF_8));
+                byte[] content = content("f%d/%02d".formatted(folder, file));
+                ByteBuffer to = ByteBuffer.allocate(content.length);
+                layer.content().read(child, 0, to);
+                assertThat(to.array()).isEqualTo(content);
+            }
+            if (folder > 0) {
+                assertThat(served.ranges()).hasSizeLessThanOrEqualTo(requests + 2);
+            }
+        }
+        assertThat(traffic.fetched(Purpose.ON_DEMAND)).isLessThan(served.size() * 3L / 4);
     }
 }

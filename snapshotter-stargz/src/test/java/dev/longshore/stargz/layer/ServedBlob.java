@@ -7,6 +7,7 @@ import dev.longshore.estargz.LayerOptions;
 import dev.longshore.estargz.LayerWriter;
 import dev.longshore.estargz.TocVerification;
 import dev.longshore.estargz.WrittenLayer;
+import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.oci.Reference;
 import dev.longshore.sdk.tar.EntryType;
 import dev.longshore.sdk.tar.TarEntry;
@@ -165,6 +166,23 @@ public final class ServedBlob implements AutoCloseable {
                 TocVerification.of(annotations),
                 annotations,
                 OptionalLong.empty());
+    }
+
+    /** The same blob as if it was another layer of the image: no digest of it is ever looked at. */
+    LayerSource other(Digest digest, Map<String, String> annotations) {
+        return new LayerSource(
+                reference(), digest, List.of(), TocVerification.of(annotations), annotations, OptionalLong.empty());
+    }
+
+    /** This layer, of an image that has others, too. */
+    LayerSource source(List<Digest> neighbors) {
+        LayerSource alone = source();
+        return new LayerSource(
+                alone.reference(), alone.digest(), neighbors, alone.toc(), alone.annotations(), alone.prefetch());
+    }
+
+    Map<String, String> annotations() {
+        return layer.annotations();
     }
 
     @Override
