@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,11 @@ final class Wiring {
     private static final Logger log = LoggerFactory.getLogger(Wiring.class);
 
     private static final Path KERNEL_RELEASE = Path.of("/proc/sys/kernel/osrelease");
+
+    /** When what is needed for the first layer is rehearsed, which takes a processor for half a second. */
+    private static final Duration AT_ONCE = Duration.ofMillis(100);
+
+    private static final Duration LATER = Duration.ofSeconds(15);
 
     private final Config config;
     private final Registry registry;
@@ -70,10 +76,11 @@ final class Wiring {
         metrics = new StargzMetrics(traffic, cache, snapshotter);
     }
 
-    /** What fails is said, and no reason not to serve. */
+    /** With mounts, for longshore-aot. What fails is said, and no reason not to serve. */
     void rehearse() {
         try {
-            Rehearsal.run(config.root().resolve("rehearsal"), overlay);
+            Rehearsal.mount(config.root().resolve("rehearsal"), overlay);
+            Rehearsal.read(config.root().resolve("rehearsal"));
         } catch (IOException | ContainerdException e) {
             log.atWarn().setCause(e).log("the rehearsal failed: the first layer will take longer");
         }
@@ -95,10 +102,24 @@ final class Wiring {
         return Optional.of(StargzSnapshotter.opaqueXattrs(overlay));
     }
 
+    /** Those who wait for an earlier process's mounts go first. */
+    private void rehearseLater() {
+        try {
+            Thread.sleep(snapshotter.outcomes().mounts() == 0 ? AT_ONCE : LATER);
+            Rehearsal.read(config.root().resolve("rehearsal"));
+            log.atDebug().log("rehearsed");
+        } catch (IOException | ContainerdException e) {
+            log.atInfo().setCause(e).log("the rehearsal failed: the first layer will take longer");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** Serves until the process is told to end, and closes everything but the mounts, which the next process takes over. */
     void serve() throws IOException, InterruptedException {
         try (registry;
                 QuietCollections _ = new QuietCollections(traffic)) {
+            Thread.ofPlatform().daemon().name("rehearsal").start(this::rehearseLater);
             PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
         }
     }

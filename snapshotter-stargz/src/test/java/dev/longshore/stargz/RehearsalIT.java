@@ -22,8 +22,16 @@ class RehearsalIT {
         assumeTrue(Files.exists(Path.of("/dev/fuse")), "no /dev/fuse: modprobe fuse");
         OverlayOptions options =
                 new OverlayOptions(OverlayFeatures.mountOptions(List.of(), folder), false, false, true);
-        Rehearsal.run(folder.resolve("rehearsal"), options);
+        Rehearsal.mount(folder.resolve("rehearsal"), options);
         assertThat(folder).isEmptyDirectory();
         assertThat(Files.readString(Path.of("/proc/self/mounts"))).doesNotContain(folder.toString());
+    }
+
+    @Test
+    void rehearsalWithoutMountsRemovesWhatAKilledOneHasLeft() throws Exception {
+        Path left = Files.createDirectories(folder.resolve("rehearsal/root/layers/sha256-0"));
+        Files.writeString(left.resolve("index"), "half");
+        Rehearsal.read(folder.resolve("rehearsal"));
+        assertThat(folder).isEmptyDirectory();
     }
 }
