@@ -235,14 +235,7 @@ final class Fetches implements AutoCloseable {
                 }
                 Ahead first = window.remove();
                 byte[] block = first.bytes();
-                if (block.length != first.leaf().length()) {
-                    throw new IOException("block %s of content %s has %d bytes, where its node says %d"
-                            .formatted(
-                                    first.leaf().cid(),
-                                    blob.digest(),
-                                    block.length,
-                                    first.leaf().length()));
-                }
+                checkLength(blob, first.leaf(), block);
                 digester.update(block);
                 position += block.length;
             }
@@ -250,6 +243,33 @@ final class Fetches implements AutoCloseable {
             window.forEach(ahead -> ahead.block().cancel(true));
         }
         return Digest.of(blob.digest().algorithm(), digester);
+    }
+
+    private static void checkLength(Blob blob, Part leaf, byte[] block) throws IOException {
+        if (block.length != leaf.length()) {
+            throw new IOException("block %s of content %s has %d bytes, where its node says %d"
+                    .formatted(leaf.cid(), blob.digest(), block.length, leaf.length()));
+        }
+    }
+
+    /** One leaf of a blob that was declared, which is on this disk afterwards. */
+    byte[] leaf(Blob blob, Leaf leaf, Deadline deadline) throws IOException {
+        Part part = new Part(leaf.cid(), leaf.offset(), leaf.size(), true);
+        if (packs.map().find(blob.digest()).filter(now -> !now.here()).isEmpty()) {
+            // Brought or deleted meanwhile: there must be no file of it again.
+            byte[] block = blocks.get(leaf.cid(), deadline);
+            checkLength(blob, part, block);
+            return block;
+        }
+        try (FileChannel channel = FileChannel.open(
+                layout.fetch(blob.digest()),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE)) {
+            byte[] block = bytes(part, channel, deadline);
+            checkLength(blob, part, block);
+            return block;
+        }
     }
 
     private record Ahead(Part leaf, Future<byte[]> block) {

@@ -27,6 +27,7 @@ import dev.longshore.sdk.filter.Fields;
 import dev.longshore.sdk.filter.Filter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ import java.util.function.Consumer;
  * Other labels are kept by the metadata over this. A blob may be known by its CID only; it is brought here by who reads it first.
  *
  * <p>What is given out was verified: each block against its CID when this process reads it for the first time, each blob against its
- * digest when it is written, or brought here, before its first byte is given out.
+ * digest when it is written, or brought here, before its first byte is given out; but to those who verify parts by themselves.
  */
 public final class IpfsContentStore implements ContentStore {
 
@@ -61,6 +62,7 @@ public final class IpfsContentStore implements ContentStore {
     private final Packs packs;
     private final OpenBlobs open;
     private final Fetches fetches;
+    private final PartFetches parts;
 
     /** Threads of the system: hashing is done by native code. */
     private final ExecutorService hashers = Executors.newFixedThreadPool(
@@ -100,6 +102,7 @@ public final class IpfsContentStore implements ContentStore {
         this.packs = Packs.open(layout, clock, copies);
         this.open = new OpenBlobs(packs);
         this.fetches = new Fetches(layout, packs, upstream, traffic);
+        this.parts = new PartFetches(fetches);
         ingests.recover();
         reserve.take();
     }
@@ -161,6 +164,7 @@ public final class IpfsContentStore implements ContentStore {
         try {
             Blob blob = find(digest);
             copies.ifPresent(node -> node.release(digest, blob.cid()));
+            parts.forget(digest);
             packs.dropDeclaration(digest);
             try {
                 open.delete(blob);
@@ -191,14 +195,63 @@ public final class IpfsContentStore implements ContentStore {
         }
     }
 
+    @Override
+    public ContentReader partReader(CallContext context, Digest digest) {
+        try {
+            Optional<StoredBlob> stored = open.acquire(digest, () -> stored(digest));
+            return stored.isPresent()
+                    ? new IpfsReader(stored.get(), open, context.deadline())
+                    : new PartReader(find(digest), context.deadline());
+        } catch (IOException e) {
+            throw new UncheckedIOException("opening content " + digest, e);
+        }
+    }
+
+    /** Reads a blob that is not here, or not all of it. */
+    private final class PartReader implements ContentReader {
+
+        private final Blob blob;
+        private final Deadline deadline;
+
+        PartReader(Blob blob, Deadline deadline) {
+            this.blob = blob;
+            this.deadline = deadline;
+        }
+
+        @Override
+        public long size() {
+            return blob.size();
+        }
+
+        @Override
+        public int read(ByteBuffer buffer, long offset) {
+            return fetching(blob, () -> parts.read(blob, buffer, offset, deadline));
+        }
+
+        /** Does nothing: between two reads nothing is open. */
+        @Override
+        public void close() {}
+    }
+
     private Optional<StoredBlob> stored(Digest digest) throws IOException {
         Blob blob = find(digest);
         return blob.here() ? Optional.of(StoredBlob.open(blob, packs, upstream, layout, traffic)) : Optional.empty();
     }
 
     private void bring(Blob blob, Deadline deadline) {
-        try {
+        Blob _ = fetching(blob, () -> {
             fetches.bring(blob, deadline);
+            return blob;
+        });
+    }
+
+    private interface Fetching<T> {
+        T run() throws IOException;
+    }
+
+    private static <T> T fetching(Blob blob, Fetching<T> work) {
+        try {
+            return work.run();
         } catch (DagFormatException e) {
             throw new DataLossException(
                     "content %s cannot be read from CID %s: %s".formatted(blob.digest(), blob.cid(), e.getMessage()),
@@ -339,6 +392,7 @@ public final class IpfsContentStore implements ContentStore {
     /** Readers and writers that are open belong to their callers. */
     @Override
     public void close() {
+        parts.close();
         fetches.close();
         hashers.shutdown();
         open.close();

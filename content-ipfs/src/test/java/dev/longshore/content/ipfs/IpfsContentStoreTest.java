@@ -8,6 +8,7 @@ import static dev.longshore.content.ipfs.Stores.read;
 import static dev.longshore.content.ipfs.Stores.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.longshore.content.ipfs.Traffic.Origin;
 import dev.longshore.ipfs.BlockSource;
@@ -37,6 +38,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -407,6 +413,119 @@ final class IpfsContentStoreTest {
             store.delete(CONTEXT, claimed);
             write(store, bytes(4 * CHUNK, 23));
             assertThat(read(store, claimed)).isEqualTo(bytes(4 * CHUNK, 23));
+        }
+    }
+
+    @Test
+    void ofABlobThatIsReadInPartsOnlyThoseBlocksComeAndAreKept() throws IOException {
+        byte[] bytes = bytes(400 * CHUNK + 77, 26);
+        try (IpfsContentStore peer = Stores.open(other)) {
+            Digest digest = write(peer, bytes);
+            Traffic traffic = new Traffic();
+            try (IpfsContentStore store = Stores.open(root, traffic, peer.localBlocks())) {
+                declare(store, digest, bytes.length, cid(peer, digest));
+                try (ContentReader reader = store.partReader(CONTEXT, digest)) {
+                    assertThat(reader.size()).isEqualTo(bytes.length);
+                    checkPart(reader, bytes, 3 * CHUNK - 10, 20);
+                    checkPart(reader, bytes, bytes.length - 100, 100);
+                    checkPart(reader, bytes, 200 * CHUNK, 20 * CHUNK);
+                    assertThat(reader.read(ByteBuffer.allocate(10), bytes.length))
+                            .isEqualTo(-1);
+                    assertThat(traffic.blocks(Origin.GATEWAY))
+                            .as("leaves, the root for each who opens it, and nodes")
+                            .isBetween(23.0, 30.0);
+                    double before = traffic.blocks(Origin.GATEWAY);
+                    checkPart(reader, bytes, 210 * CHUNK, CHUNK);
+                    assertThat(traffic.blocks(Origin.GATEWAY)).isEqualTo(before);
+                }
+                assertThat(packs(root)).isEmpty();
+            }
+            // What has come is of use when the whole is brought, by another process.
+            Traffic rest = new Traffic();
+            try (IpfsContentStore store = Stores.open(root, rest, peer.localBlocks())) {
+                assertThat(read(store, digest)).isEqualTo(bytes);
+                assertThat(rest.blocks(Origin.GATEWAY)).isLessThan(401 + 5 - 23);
+                try (ContentReader reader = store.partReader(CONTEXT, digest)) {
+                    checkPart(reader, bytes, 7, CHUNK);
+                }
+                assertThat(root.resolve("fetch")).isEmptyDirectory();
+            }
+        }
+    }
+
+    private static void checkPart(ContentReader reader, byte[] bytes, int offset, int size) {
+        ByteBuffer buffer = ByteBuffer.allocate(size);
+        assertThat(reader.read(buffer, offset)).isEqualTo(size);
+        assertThat(buffer.array()).isEqualTo(Arrays.copyOfRange(bytes, offset, offset + size));
+    }
+
+    @Test
+    void blockThatSeveralReadAtOnceComesOnce() throws Exception {
+        byte[] bytes = bytes(4 * CHUNK, 27);
+        try (IpfsContentStore peer = Stores.open(other)) {
+            Digest digest = write(peer, bytes);
+            Cid second = FileImporter.cid(new ByteArrayInputStream(bytes, CHUNK, CHUNK));
+            AtomicInteger asked = new AtomicInteger();
+            CountDownLatch go = new CountDownLatch(1);
+            BlockSource slow = (cid, deadline) -> {
+                if (cid.equals(second)) {
+                    asked.incrementAndGet();
+                    awaitQuietly(go);
+                }
+                return peer.localBlocks().get(cid, deadline);
+            };
+            try (IpfsContentStore store = Stores.open(root, new Traffic(), slow);
+                    ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                declare(store, digest, bytes.length, cid(peer, digest));
+                List<Future<?>> reads = new ArrayList<>();
+                for (int i = 0; i < 4; i++) {
+                    int offset = CHUNK + 1000 * i;
+                    reads.add(threads.submit(() -> {
+                        try (ContentReader reader = store.partReader(CONTEXT, digest)) {
+                            checkPart(reader, bytes, offset, 1000);
+                        }
+                    }));
+                }
+                await().until(() -> asked.get() > 0);
+                go.countDown();
+                for (Future<?> read : reads) {
+                    read.get();
+                }
+                // Who came after it had come has read it from the disk.
+                assertThat(asked).hasValue(1);
+            }
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void partThatCannotBeHadIsSaidAndTheOthersAreRead() throws IOException {
+        byte[] bytes = bytes(4 * CHUNK, 28);
+        try (IpfsContentStore peer = Stores.open(other)) {
+            Digest digest = write(peer, bytes);
+            Cid third = FileImporter.cid(new ByteArrayInputStream(bytes, 2 * CHUNK, CHUNK));
+            BlockSource liar = (cid, deadline) ->
+                    cid.equals(third) ? bytes(CHUNK, 21) : peer.localBlocks().get(cid, deadline);
+            try (IpfsContentStore store = Stores.open(root, new Traffic(), liar)) {
+                declare(store, digest, bytes.length, cid(peer, digest));
+                try (ContentReader reader = store.partReader(CONTEXT, digest)) {
+                    assertThatThrownBy(() -> reader.read(ByteBuffer.allocate(10), 2 * CHUNK))
+                            .isInstanceOf(UnavailableException.class)
+                            .hasMessageContaining(third.toString());
+                    checkPart(reader, bytes, CHUNK, CHUNK);
+                    checkPart(reader, bytes, 3 * CHUNK, CHUNK);
+                }
+                store.delete(CONTEXT, digest);
+                assertThat(root.resolve("fetch")).isEmptyDirectory();
+                assertThatThrownBy(() -> store.partReader(CONTEXT, digest)).isInstanceOf(NotFoundException.class);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ public final class DagReader {
     private record Node(List<Cid> links, UnixFs file) {}
 
     /** A leaf: {@code size} bytes of the file at {@code offset} are those of the block. */
-    public record Leaf(Cid cid, long offset, int size) {}
+    public record Leaf(Cid cid, long offset, int size) implements Place {}
 
     /** Gets the blocks of a file. */
     public interface Visitor {
@@ -127,6 +127,35 @@ public final class DagReader {
         if (!buffer.hasRemaining()) {
             return 0;
         }
+        return switch (find(offset, deadline)) {
+            case Bytes(long start, ByteBuffer bytes) -> copy(bytes, (int) (offset - start), buffer);
+            case Leaf leaf -> {
+                byte[] bytes = source.get(leaf.cid(), deadline);
+                check(leaf.cid(), 0, leaf.size(), bytes.length);
+                yield copy(ByteBuffer.wrap(bytes), (int) (offset - leaf.offset()), buffer);
+            }
+        };
+    }
+
+    private static int copy(ByteBuffer bytes, int from, ByteBuffer buffer) {
+        int count = Math.min(bytes.remaining() - from, buffer.remaining());
+        buffer.put(buffer.position(), bytes, from, count);
+        buffer.position(buffer.position() + count);
+        return count;
+    }
+
+    /** What a byte of a file is in. */
+    public sealed interface Place {}
+
+    /** Bytes that are in a node itself, those of the file from {@code offset} on; at position 0, and read-only. */
+    public record Bytes(long offset, ByteBuffer bytes) implements Place {}
+
+    /**
+     * Where the byte at {@code offset} is, asking for nodes only.
+     *
+     * @param offset before the end
+     */
+    public Place find(long offset, Deadline deadline) throws IOException {
         Cid cid = root;
         long start = 0;
         long expected = size;
@@ -135,7 +164,7 @@ public final class DagReader {
             check(cid, depth, expected, node.file().fileSize());
             UnixFs file = node.file();
             if (offset - start < file.data().length) {
-                return copy(file.data(), (int) (offset - start), buffer);
+                return new Bytes(start, ByteBuffer.wrap(file.data()).asReadOnlyBuffer());
             }
             start += file.data().length;
             int child = 0;
@@ -145,15 +174,10 @@ public final class DagReader {
             cid = node.links().get(child);
             expected = file.childSize(child);
         }
-        byte[] leaf = source.get(cid, deadline);
-        check(cid, 0, expected, leaf.length);
-        return copy(leaf, (int) (offset - start), buffer);
-    }
-
-    private static int copy(byte[] bytes, int from, ByteBuffer buffer) {
-        int count = Math.min(bytes.length - from, buffer.remaining());
-        buffer.put(bytes, from, count);
-        return count;
+        if (expected > BlockSource.MAX_BLOCK) {
+            throw tooLarge(cid, expected);
+        }
+        return new Leaf(cid, start, (int) expected);
     }
 
     private static void check(Cid cid, int depth, long expected, long size) throws DagFormatException {
@@ -164,6 +188,10 @@ public final class DagReader {
             throw new DagFormatException(
                     "block %s has %d bytes of a file, where the node above says %d".formatted(cid, size, expected));
         }
+    }
+
+    private static DagFormatException tooLarge(Cid cid, long size) {
+        return new DagFormatException("block %s is said to have %d bytes, more than a block has".formatted(cid, size));
     }
 
     /** What is still to be visited. */
@@ -194,8 +222,7 @@ public final class DagReader {
             }
             if (step.cid().codec() == Codec.RAW) {
                 if (step.size() > BlockSource.MAX_BLOCK) {
-                    throw new DagFormatException("block %s is said to have %d bytes, more than a block has"
-                            .formatted(step.cid(), step.size()));
+                    throw tooLarge(step.cid(), step.size());
                 }
                 visitor.leaf(new Leaf(step.cid(), offset, (int) step.size()));
                 offset += step.size();

@@ -78,6 +78,11 @@ public final class ProxiedContentStore implements ContentStore {
     }
 
     @Override
+    public ContentReader partReader(CallContext context, Digest digest) {
+        return proxy.partReader(context, digest);
+    }
+
+    @Override
     public IngestStatus status(CallContext context, String ref) {
         return proxy.status(context, ref);
     }

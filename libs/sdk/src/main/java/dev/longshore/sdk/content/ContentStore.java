@@ -49,6 +49,16 @@ public interface ContentStore extends AutoCloseable {
     /** @throws NotFoundException if there is no such blob */
     ContentReader reader(CallContext context, Digest digest);
 
+    /**
+     * As {@link #reader}, for somebody who verifies each part of what he reads by himself, such as a lazy layer's chunks: a store that
+     * has yet to fetch the blob need not fetch, and hold against its digest, more than is read.
+     *
+     * @throws NotFoundException if there is no such blob
+     */
+    default ContentReader partReader(CallContext context, Digest digest) {
+        return reader(context, digest);
+    }
+
     /** @throws NotFoundException if there is no ingest of that ref */
     IngestStatus status(CallContext context, String ref);
 

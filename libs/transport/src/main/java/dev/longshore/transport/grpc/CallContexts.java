@@ -76,7 +76,8 @@ public final class CallContexts {
                 call.close(StatusMapper.toStatus(e), new Metadata());
                 return new ServerCall.Listener<>() {};
             }
-            return Contexts.interceptCall(Context.current().withValue(KEY, context), call, headers, next);
+            Context current = Context.current().withValue(KEY, context);
+            return Contexts.interceptCall(PartReads.read(headers, current), call, headers, next);
         }
 
         private static CallContext read(Metadata headers) {

@@ -19,6 +19,7 @@ import dev.longshore.sdk.content.WriterRequest;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.transport.grpc.CallContexts;
+import dev.longshore.transport.grpc.PartReads;
 import dev.longshore.transport.grpc.Unary;
 import dev.longshore.transport.serve.ContentProtos;
 import io.grpc.Channel;
@@ -87,8 +88,17 @@ public final class ProxyContentStore implements ContentStore {
 
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
+        return reader(stub, context, digest);
+    }
+
+    @Override
+    public ContentReader partReader(CallContext context, Digest digest) {
+        return reader(PartReads.send(stub), context, digest);
+    }
+
+    private ContentReader reader(ContentBlockingStub reading, CallContext context, Digest digest) {
         return new ProxyContentReader(
-                stub,
+                reading,
                 context,
                 context.deadline().remaining(),
                 info(context, digest).size(),

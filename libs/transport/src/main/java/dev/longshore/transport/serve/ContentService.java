@@ -28,6 +28,7 @@ import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.OutOfRangeException;
 import dev.longshore.sdk.label.Labels;
 import dev.longshore.transport.grpc.CallContexts;
+import dev.longshore.transport.grpc.PartReads;
 import dev.longshore.transport.grpc.Unary;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
@@ -104,7 +105,9 @@ public final class ContentService extends ContentGrpc.ContentImplBase {
     public void read(ReadContentRequest request, StreamObserver<ReadContentResponse> observer) {
         Unary.stream(observer, sink -> {
             Digest digest = Digest.parse(request.getDigest());
-            try (ContentReader reader = store.reader(CallContexts.current(), digest)) {
+            CallContext context = CallContexts.current();
+            try (ContentReader reader =
+                    PartReads.current() ? store.partReader(context, digest) : store.reader(context, digest)) {
                 read(reader, digest, request.getOffset(), request.getSize(), sink);
             }
         });
