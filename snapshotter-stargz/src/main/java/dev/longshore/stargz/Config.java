@@ -9,11 +9,13 @@ import dev.longshore.sdk.flag.Flags;
 import dev.longshore.sdk.flag.Flags.Parsed;
 import dev.longshore.sdk.flag.Flags.UsageException;
 import dev.longshore.sdk.log.Logging;
+import dev.longshore.sdk.namespace.NamespaceId;
 import dev.longshore.stargz.layer.LayerSettings;
 import dev.longshore.transport.serve.ServeOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -26,6 +28,7 @@ import java.util.Optional;
  * @param cacheSize bytes of layers that are kept
  * @param erofs whether complete layers get EROFS images, where the kernel can mount them
  * @param mountOptions of each overlay mount
+ * @param contents stores that are asked for layers before registries, in this order
  * @param problems keys of the file that are not known
  */
 record Config(
@@ -37,6 +40,7 @@ record Config(
         boolean erofs,
         List<String> mountOptions,
         Registries registries,
+        List<Content> contents,
         List<ConfigProblem> problems,
         String logLevel) {
 
@@ -63,7 +67,28 @@ record Config(
         }
     }
 
+    /**
+     * A content store that may have layers: a content plugin, or a daemon.
+     *
+     * @param name of the table in the file
+     * @param address absolute path of its socket
+     * @param namespace in which it is asked; a daemon needs one, a plugin none
+     * @param timeout for each read
+     */
+    record Content(String name, Path address, Optional<NamespaceId> namespace, Duration timeout) {
+
+        static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
+
+        Content {
+            if (!address.isAbsolute()) {
+                throw new InvalidArgumentException(
+                        "content.%s.address %s: must be the absolute path of a socket".formatted(name, address));
+            }
+        }
+    }
+
     Config {
+        contents = List.copyOf(contents);
         mountOptions = List.copyOf(mountOptions);
         problems = List.copyOf(problems);
         if (root.toString().matches(".*[:,\\\\].*")) {
@@ -133,12 +158,30 @@ record Config(
                 folders.isEmpty() ? Registries.DEFAULT.configPath() : folders,
                 registry.bool("plain_http").orElse(false),
                 registry.string("docker_config").filter(path -> !path.isEmpty()).map(Path::of));
+        List<Content> contents = new ArrayList<>();
+        file.section("content")
+                .sections()
+                .forEach((name, content) -> contents.add(new Content(
+                        name,
+                        content.string("address").map(Path::of).orElse(Path.of("")),
+                        content.parsed("namespace", NamespaceId::new),
+                        seconds(content, "timeout_sec").orElse(Content.DEFAULT_TIMEOUT))));
         List<ConfigProblem> unknown = file.unknown();
         if (!read.problems().isEmpty()) {
             throw new InvalidArgumentException(read.problems().getFirst().toString());
         }
         return new Config(
-                serve, root, layers, prefetchTimeout, cacheSize, erofs, mountOptions, registries, unknown, logLevel);
+                serve,
+                root,
+                layers,
+                prefetchTimeout,
+                cacheSize,
+                erofs,
+                mountOptions,
+                registries,
+                contents,
+                unknown,
+                logLevel);
     }
 
     private static Optional<Duration> seconds(Section section, String key) {

@@ -19,6 +19,7 @@ import dev.longshore.snapshots.OverlayOptions;
 import dev.longshore.stargz.fuse.DryRun;
 import dev.longshore.stargz.fuse.FuseOptions;
 import dev.longshore.stargz.index.LayerIndex;
+import dev.longshore.stargz.layer.BlobSources;
 import dev.longshore.stargz.layer.ChunkCache;
 import dev.longshore.stargz.layer.Layer;
 import dev.longshore.stargz.layer.LayerSource;
@@ -159,7 +160,7 @@ final class Rehearsal {
     private static Layers layers(Path root, Registry registry) throws IOException {
         return new Layers(
                 new StargzLayout(root).layers(),
-                registry,
+                new BlobSources(registry, List.of()),
                 Config.DEFAULT_LAYERS,
                 new ChunkCache(1 << 20),
                 new Traffic(),

@@ -1,6 +1,7 @@
 package dev.longshore.stargz;
 
 import dev.longshore.stargz.layer.ChunkCache;
+import dev.longshore.stargz.layer.ContentSource;
 import dev.longshore.stargz.layer.Traffic;
 import dev.longshore.stargz.layer.Traffic.Purpose;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -9,6 +10,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -17,6 +19,7 @@ import java.util.Locale;
  * <ul>
  *   <li>{@code longshore_stargz_fetched_bytes_total}: compressed bytes from registries, by purpose: {@code on_demand}, {@code
  *       prefetch}, {@code background};
+ *   <li>{@code longshore_stargz_content_bytes_total}: those of them that came from a content store, by its name in the configuration;
  *   <li>{@code longshore_stargz_requests_total}: requests for parts of layers;
  *   <li>{@code longshore_stargz_reads_total}: reads, by where the bytes were: {@code here} or {@code registry};
  *   <li>{@code longshore_stargz_read_failures_total}: reads that ended with EIO;
@@ -28,7 +31,8 @@ import java.util.Locale;
  *   <li>{@code longshore_stargz_cache_bytes}: uncompressed bytes of layers on this machine.
  * </ul>
  */
-record StargzMetrics(Traffic traffic, ChunkCache cache, StargzSnapshotter snapshotter) implements MeterBinder {
+record StargzMetrics(Traffic traffic, List<ContentSource> contents, ChunkCache cache, StargzSnapshotter snapshotter)
+        implements MeterBinder {
 
     private static final String PREFIX = "longshore.stargz.";
 
@@ -37,6 +41,11 @@ record StargzMetrics(Traffic traffic, ChunkCache cache, StargzSnapshotter snapsh
         for (Purpose purpose : Purpose.values()) {
             FunctionCounter.builder(PREFIX + "fetched.bytes", traffic, counted -> counted.fetched(purpose))
                     .tag("purpose", purpose.name().toLowerCase(Locale.ROOT))
+                    .register(registry);
+        }
+        for (ContentSource content : contents) {
+            FunctionCounter.builder(PREFIX + "content.bytes", content, ContentSource::fetched)
+                    .tag("store", content.name())
                     .register(registry);
         }
         counter(registry, "requests", "", "", Traffic::requests);

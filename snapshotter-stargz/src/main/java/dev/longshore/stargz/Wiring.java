@@ -5,13 +5,19 @@ import dev.longshore.registry.DockerConfig;
 import dev.longshore.registry.HostsDirectory;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.config.ConfigProblem;
+import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.UnavailableException;
 import dev.longshore.snapshots.OverlayFeatures;
 import dev.longshore.snapshots.OverlayOptions;
 import dev.longshore.stargz.erofs.ErofsMount;
+import dev.longshore.stargz.layer.BlobSources;
 import dev.longshore.stargz.layer.ChunkCache;
+import dev.longshore.stargz.layer.ContentSource;
 import dev.longshore.stargz.layer.Layers;
 import dev.longshore.stargz.layer.Traffic;
+import dev.longshore.transport.grpc.UnixChannels;
+import dev.longshore.transport.proxy.PluginConnection;
 import dev.longshore.transport.serve.Backend;
 import dev.longshore.transport.serve.PluginServer;
 import java.io.IOException;
@@ -19,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -39,6 +46,8 @@ final class Wiring {
 
     private final Config config;
     private final Registry registry;
+    private final UnixChannels channels = new UnixChannels();
+    private final List<PluginConnection> connections = new ArrayList<>();
     private final StargzSnapshotter snapshotter;
     private final StargzMetrics metrics;
     private final Traffic traffic;
@@ -62,18 +71,46 @@ final class Wiring {
                 new HostsDirectory(
                         config.registries().configPath(), config.registries().plainHttp()),
                 credentials);
+        for (Config.Content content : config.contents()) {
+            connections.add(new PluginConnection(channels, content.address()));
+        }
+        List<ContentSource> contents = contents(config.contents(), connections);
         traffic = new Traffic();
         ChunkCache cache = new ChunkCache(config.cacheSize());
         Layers layers = new Layers(
                 new StargzLayout(config.root()).layers(),
-                registry,
+                new BlobSources(registry, contents),
                 config.layers(),
                 cache,
                 traffic,
                 images(config, overlay));
         snapshotter =
                 StargzSnapshotter.open(config.root(), overlay, layers, config.prefetchTimeout(), Clock.systemUTC());
-        metrics = new StargzMetrics(traffic, cache, snapshotter);
+        metrics = new StargzMetrics(traffic, contents, cache, snapshotter);
+    }
+
+    private static List<ContentSource> contents(List<Config.Content> contents, List<PluginConnection> connections) {
+        List<ContentSource> sources = new ArrayList<>();
+        for (int i = 0; i < contents.size(); i++) {
+            Config.Content content = contents.get(i);
+            PluginConnection connection = connections.get(i);
+            sources.add(new ContentSource(
+                    content.name(),
+                    connection.contentStore(),
+                    context -> connect(connection, content, context),
+                    content.namespace(),
+                    content.timeout()));
+        }
+        return sources;
+    }
+
+    private static void connect(PluginConnection connection, Config.Content content, CallContext context) {
+        // A call would wait for a socket that is not there as long as it may.
+        Optional<String> absence = connection.absence();
+        if (absence.isPresent()) {
+            throw new UnavailableException("%s: %s".formatted(content.address(), absence.get()));
+        }
+        connection.check(context);
     }
 
     /** With mounts, for longshore-aot. What fails is said, and no reason not to serve. */
@@ -117,10 +154,15 @@ final class Wiring {
 
     /** Serves until the process is told to end, and closes everything but the mounts, which the next process takes over. */
     void serve() throws IOException, InterruptedException {
-        try (registry;
+        try (channels;
+                registry;
                 QuietCollections _ = new QuietCollections(traffic)) {
             Thread.ofPlatform().daemon().name("rehearsal").start(this::rehearseLater);
-            PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
+            try {
+                PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
+            } finally {
+                connections.forEach(PluginConnection::close);
+            }
         }
     }
 }

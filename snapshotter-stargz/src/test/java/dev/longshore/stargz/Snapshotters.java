@@ -5,7 +5,9 @@ import dev.longshore.registry.HostsDirectory;
 import dev.longshore.registry.Registry;
 import dev.longshore.snapshots.OverlayFeatures;
 import dev.longshore.snapshots.OverlayOptions;
+import dev.longshore.stargz.layer.BlobSources;
 import dev.longshore.stargz.layer.ChunkCache;
+import dev.longshore.stargz.layer.ContentSource;
 import dev.longshore.stargz.layer.LayerSettings;
 import dev.longshore.stargz.layer.Layers;
 import dev.longshore.stargz.layer.Traffic;
@@ -30,10 +32,16 @@ final class Snapshotters {
 
     /** Reads from registries on loopback, of which it wants no credentials. */
     static StargzSnapshotter open(Path root, LayerSettings settings, Traffic traffic) throws IOException {
+        return open(root, settings, traffic, List.of());
+    }
+
+    /** Reads from content stores first. */
+    static StargzSnapshotter open(Path root, LayerSettings settings, Traffic traffic, List<ContentSource> contents)
+            throws IOException {
         OverlayOptions options = new OverlayOptions(OverlayFeatures.mountOptions(List.of(), root), false, false, true);
         Layers layers = new Layers(
                 new StargzLayout(root).layers(),
-                new Registry(new HostsDirectory(List.of(), false), Credentials.NONE),
+                new BlobSources(new Registry(new HostsDirectory(List.of(), false), Credentials.NONE), contents),
                 settings,
                 new ChunkCache(1L << 30),
                 traffic,

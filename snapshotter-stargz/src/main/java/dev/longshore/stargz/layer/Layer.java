@@ -1,7 +1,6 @@
 package dev.longshore.stargz.layer;
 
 import dev.longshore.sdk.digest.Digest;
-import dev.longshore.sdk.oci.Reference;
 import dev.longshore.stargz.fuse.BackingFiles;
 import dev.longshore.stargz.fuse.FileData;
 import dev.longshore.stargz.index.LayerIndex;
@@ -38,7 +37,7 @@ public final class Layer {
     }
 
     /** The image that it was first asked for with. */
-    public Reference reference() {
+    public ImageName reference() {
         return stored.reference();
     }
 

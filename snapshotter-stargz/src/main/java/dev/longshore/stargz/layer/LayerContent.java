@@ -50,7 +50,7 @@ final class LayerContent implements FileData, AutoCloseable {
     private final LayerIndex index;
     private final ChunkTable table;
     private final ChunkStore store;
-    private final RemoteBlob blob;
+    private final LayerBlob blob;
     private final Compression compression;
     private final Traffic traffic;
     private final ExecutorService fetchers;
@@ -78,7 +78,7 @@ final class LayerContent implements FileData, AutoCloseable {
             LayerIndex index,
             ChunkTable table,
             ChunkStore store,
-            RemoteBlob blob,
+            LayerBlob blob,
             Compression compression,
             Traffic traffic,
             ExecutorService fetchers,

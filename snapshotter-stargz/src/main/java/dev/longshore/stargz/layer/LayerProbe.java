@@ -10,16 +10,23 @@ import dev.longshore.estargz.TocVerification;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
+import dev.longshore.sdk.errors.ContainerdException;
+import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.oci.Reference;
 import dev.longshore.stargz.index.IndexBuilder;
 import dev.longshore.stargz.index.IndexLimits;
 import dev.longshore.stargz.index.LayerIndex;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Asks a registry whether a layer can be read lazily, and packs its table of contents. Safe for use by many threads. */
+/** Finds out whether a layer can be read lazily, and packs its table of contents. Safe for use by many threads. */
 final class LayerProbe {
+
+    private static final Logger log = LoggerFactory.getLogger(LayerProbe.class);
 
     /** Bytes of a layer's end that are fetched first: the footer, and the whole table of contents of a small layer. */
     private static final int TAIL = 48 << 10;
@@ -32,13 +39,13 @@ final class LayerProbe {
 
     private static final TocLimits TOC_LIMITS = new TocLimits(32L << 20, 512L << 20, 500_000, 128 << 10, 16L << 20);
 
-    private final Registry registry;
+    private final BlobSources sources;
     private final Traffic traffic;
     private final TocReader tocs = new TocReader(TOC_LIMITS);
     private final TocGate gate = new TocGate();
 
-    LayerProbe(Registry registry, Traffic traffic) {
-        this.registry = registry;
+    LayerProbe(BlobSources sources, Traffic traffic) {
+        this.sources = sources;
         this.traffic = traffic;
     }
 
@@ -51,7 +58,7 @@ final class LayerProbe {
          * @param size bytes of the blob
          * @param verifiable whether each part of each file has a digest
          */
-        record Found(Reference reference, long size, LayerFormat format, Toc toc, boolean verifiable)
+        record Found(ImageName reference, long size, LayerFormat format, Toc toc, boolean verifiable)
                 implements Probed {}
 
         /** @param reason why it must be fetched whole, for a person */
@@ -59,27 +66,90 @@ final class LayerProbe {
     }
 
     /**
-     * Of the checks: sizes, the footer's form, what the table is promised to be, the table, each of its entries.
+     * Asks the content stores, in their order, and then the registry, if the image has one, until one has a layer that can be read lazily.
      *
      * @param index written durably, if the layer can be read lazily; its folder is there
      */
-    Probed probe(CallContext context, Reference reference, Digest digest, TocVerification promise, Path index)
+    Probed probe(CallContext context, ImageName image, Digest digest, TocVerification promise, Path index)
+            throws InterruptedException {
+        Probed.Unfit why = new Probed.Unfit(
+                "its image is in no registry, and no content store is configured that may have it: name one with [content.NAME]");
+        for (ContentSource store : sources.stores()) {
+            switch (attempt(digest, () -> inStore(context, image, digest, promise, store, index))) {
+                case Probed.Found found -> {
+                    return found;
+                }
+                case Probed.Unfit unfit -> why = unfit;
+            }
+        }
+        Optional<Reference> reference = image.registry();
+        return reference.isEmpty()
+                ? why
+                : attempt(digest, () -> inRegistry(context, image, reference.get(), digest, promise, index));
+    }
+
+    private interface Attempt {
+        Probed run() throws IOException, InterruptedException;
+    }
+
+    private static Probed attempt(Digest digest, Attempt attempt) throws InterruptedException {
+        try {
+            return attempt.run();
+        } catch (ContainerdException | IOException e) {
+            log.atDebug().addKeyValue("layer", digest).setCause(e).log("layer cannot be read lazily");
+            return new Probed.Unfit(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Probed inStore(
+            CallContext context,
+            ImageName image,
+            Digest digest,
+            TocVerification promise,
+            ContentSource store,
+            Path index)
+            throws IOException, InterruptedException {
+        try (ContentBlob blob = ContentBlob.open(store, digest)) {
+            ByteBuffer tail = ByteBuffer.allocate((int) Math.min(TAIL, blob.size()));
+            traffic.request();
+            blob.readFully(blob.size() - tail.capacity(), tail);
+            traffic.fetched(Traffic.Purpose.ON_DEMAND, tail.capacity());
+            return read(context, image, digest, promise, new TailedBlob(blob, tail.flip(), traffic), index);
+        }
+    }
+
+    private Probed inRegistry(
+            CallContext context,
+            ImageName image,
+            Reference reference,
+            Digest digest,
+            TocVerification promise,
+            Path index)
             throws IOException, InterruptedException {
         traffic.request();
-        Registry.Tail tail = registry.tail(context, reference, digest, TAIL);
+        Registry.Tail tail;
+        try {
+            tail = sources.registry().tail(context, reference, digest, TAIL);
+        } catch (NotFoundException e) {
+            return new Probed.Unfit("the registry does not have the layer: " + e.getMessage());
+        }
         if (!tail.ranged()) {
             return new Probed.Unfit("the registry answers requests for parts of a layer with all of it");
         }
         traffic.fetched(Traffic.Purpose.ON_DEMAND, tail.bytes().remaining());
-        TailedBlob blob = new TailedBlob(
-                new RemoteBlob(
-                        registry,
-                        reference,
-                        digest,
-                        tail.size(),
-                        context.deadline().remaining()),
-                tail.bytes(),
-                traffic);
+        RemoteBlob blob = new RemoteBlob(
+                sources.registry(),
+                reference,
+                digest,
+                tail.size(),
+                context.deadline().remaining());
+        return read(context, image, digest, promise, new TailedBlob(blob, tail.bytes(), traffic), index);
+    }
+
+    /** Of the checks: sizes, the footer's form, what the table is promised to be, the table, each of its entries. */
+    private Probed read(
+            CallContext context, ImageName image, Digest digest, TocVerification promise, TailedBlob blob, Path index)
+            throws IOException, InterruptedException {
         Optional<Footer> footer = Footer.read(blob);
         if (footer.isEmpty()) {
             return new Probed.Unfit(
@@ -90,7 +160,7 @@ final class LayerProbe {
         }
         Toc toc = pack(context, digest, promise, blob, footer.get(), index);
         try (LayerIndex packed = LayerIndex.open(index)) {
-            return new Probed.Found(reference, tail.size(), footer.get().format(), toc, packed.verifiable());
+            return new Probed.Found(image, blob.size(), footer.get().format(), toc, packed.verifiable());
         }
     }
 

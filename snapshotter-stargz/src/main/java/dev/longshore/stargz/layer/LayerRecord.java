@@ -5,7 +5,6 @@ import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.DataLossException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.json.Json;
-import dev.longshore.sdk.oci.Reference;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -18,7 +17,7 @@ import java.util.Optional;
  * @param toc digest of the uncompressed table of contents
  * @param compressedToc digest of the compressed one; empty in records of earlier versions
  */
-record LayerRecord(Reference reference, long size, LayerFormat format, Digest toc, Optional<Digest> compressedToc) {
+record LayerRecord(ImageName reference, long size, LayerFormat format, Digest toc, Optional<Digest> compressedToc) {
 
     byte[] encode() {
         Map<String, Object> tree = new LinkedHashMap<>();
@@ -35,7 +34,7 @@ record LayerRecord(Reference reference, long size, LayerFormat format, Digest to
         try {
             Map<String, Object> tree = Json.object(bytes, what);
             return new LayerRecord(
-                    Reference.parse(Json.string(tree, "reference")),
+                    ImageName.parse(Json.string(tree, "reference")),
                     Json.number(tree, "size"),
                     LayerFormat.valueOf(Json.string(tree, "format")),
                     Digest.parse(Json.string(tree, "toc")),

@@ -3,7 +3,6 @@ package dev.longshore.stargz.layer;
 import dev.longshore.estargz.TocVerification;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.InvalidArgumentException;
-import dev.longshore.sdk.oci.Reference;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -21,7 +20,7 @@ import java.util.OptionalLong;
  * @param prefetch bytes to fetch at once where the layer does not say how many; empty if the labels do not say
  */
 public record LayerSource(
-        Reference reference,
+        ImageName reference,
         Digest digest,
         List<Digest> neighbors,
         TocVerification toc,
@@ -62,7 +61,7 @@ public record LayerSource(
             }
         }
         return Optional.of(new LayerSource(
-                Reference.parse(name),
+                ImageName.parse(name),
                 parsed,
                 others,
                 TocVerification.of(labels),

@@ -1,11 +1,9 @@
 package dev.longshore.stargz.layer;
 
 import dev.longshore.estargz.TocVerification;
-import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.ContainerdException;
-import dev.longshore.sdk.errors.NotFoundException;
 import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.stargz.erofs.ErofsFiles;
 import dev.longshore.stargz.index.LayerIndex;
@@ -32,7 +30,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All layers that are read lazily, one object for each digest, whoever uses it: found out about in a registry, or opened from what
+ * All layers that are read lazily, one object for each digest, whoever uses it: found out about in a content store or a registry, or opened from what
  * is stored of them. Safe for use by many threads.
  *
  * <p><b>Order of writing.</b> The folder, the index, the record. A folder without a record is rubbish that a crash or a failed
@@ -49,7 +47,7 @@ public final class Layers implements AutoCloseable {
     private static final int FETCHERS = 8;
 
     private final LayerLayout layout;
-    private final Registry registry;
+    private final BlobSources sources;
     private final LayerSettings settings;
     private final ChunkCache cache;
     private final Traffic traffic;
@@ -70,18 +68,18 @@ public final class Layers implements AutoCloseable {
      */
     public Layers(
             Path root,
-            Registry registry,
+            BlobSources sources,
             LayerSettings settings,
             ChunkCache cache,
             Traffic traffic,
             Optional<List<String>> opaqueXattrs)
             throws IOException {
         this.layout = new LayerLayout(root);
-        this.registry = registry;
+        this.sources = sources;
         this.settings = settings;
         this.cache = cache;
         this.traffic = traffic;
-        this.probe = new LayerProbe(registry, traffic);
+        this.probe = new LayerProbe(sources, traffic);
         this.probesAhead = new ProbesAhead(probe, layout.ahead(), settings.resolveTimeout());
         this.images = new LayerImages(layout, cache, opaqueXattrs);
         this.ahead = new FetchAhead(settings, traffic, images);
@@ -112,7 +110,7 @@ public final class Layers implements AutoCloseable {
         try {
             Resolved resolved = known(source).orElse(null);
             if (resolved == null) {
-                resolved = fromRegistry(context.within(settings.resolveTimeout()), source);
+                resolved = found(context.within(settings.resolveTimeout()), source);
             }
             mine.complete(resolved);
             return resolved;
@@ -202,16 +200,14 @@ public final class Layers implements AutoCloseable {
     private LayerContent chunks(Digest digest, LayerRecord stored, LayerIndex index, BigFiles big) throws IOException {
         ChunkTable table = new ChunkTable(index, big);
         ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache, buffers);
-        RemoteBlob blob = new RemoteBlob(registry, stored.reference(), digest, stored.size(), settings.fetchTimeout());
+        LayerBlob blob = sources.blob(stored.reference(), digest, stored.size(), settings.fetchTimeout());
         return new LayerContent(
                 index, table, store, blob, stored.format().compression(), traffic, fetchers, memory, buffers);
     }
 
-    private Resolved fromRegistry(CallContext context, LayerSource source) throws InterruptedException {
+    private Resolved found(CallContext context, LayerSource source) throws InterruptedException {
         try {
             return lazily(context, source);
-        } catch (NotFoundException e) {
-            return new Ordinary("the registry does not have the layer: " + e.getMessage());
         } catch (ContainerdException | IOException e) {
             log.atDebug().addKeyValue("layer", source.digest()).setCause(e).log("layer cannot be read lazily");
             return new Ordinary(String.valueOf(e.getMessage()));

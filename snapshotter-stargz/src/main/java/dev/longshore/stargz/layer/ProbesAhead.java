@@ -3,7 +3,6 @@ package dev.longshore.stargz.layer;
 import dev.longshore.estargz.TocVerification;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
-import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.file.DurableFiles;
 import dev.longshore.stargz.layer.LayerProbe.Probed;
 import java.io.IOException;
@@ -98,7 +97,7 @@ final class ProbesAhead implements AutoCloseable {
                 if (probed instanceof Probed.Found there) {
                     found = Optional.of(there);
                 }
-            } catch (IOException | ContainerdException e) {
+            } catch (IOException e) {
                 // Who asks for it asks the registry, and is told.
                 log.atDebug().addKeyValue("layer", digest).setCause(e).log("cannot probe a layer ahead");
             } catch (InterruptedException e) {

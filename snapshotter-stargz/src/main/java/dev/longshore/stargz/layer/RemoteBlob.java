@@ -1,6 +1,5 @@
 package dev.longshore.stargz.layer;
 
-import dev.longshore.estargz.BlobReader;
 import dev.longshore.registry.Registry;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
@@ -16,14 +15,13 @@ import dev.longshore.sdk.oci.Reference;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /** A blob in a registry, read in parts. A registry that is away is asked again for a while. Safe for use by many threads. */
-final class RemoteBlob implements BlobReader, AutoCloseable {
+final class RemoteBlob implements LayerBlob {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
     private static final Duration MAX_PAUSE = Duration.ofSeconds(5);
@@ -51,31 +49,7 @@ final class RemoteBlob implements BlobReader, AutoCloseable {
     }
 
     @Override
-    public void readFully(long offset, ByteBuffer to) throws IOException {
-        byte[] bytes = new byte[to.remaining()];
-        read(offset, offset + bytes.length, in -> {
-            int count = in.readNBytes(bytes, 0, bytes.length);
-            if (count < bytes.length) {
-                throw new IOException("%s ended at byte %d".formatted(this, offset + count));
-            }
-        });
-        to.put(bytes);
-    }
-
-    /** What is done with the bytes of a part. */
-    @FunctionalInterface
-    interface Part {
-
-        /** May be called again, with the same bytes from the beginning, if it throws {@link IOException}. */
-        void read(InputStream in) throws IOException;
-    }
-
-    /**
-     * Reads the bytes from {@code begin} up to, not with, {@code end} in one request.
-     *
-     * @throws IOException if they cannot be had within the patience
-     */
-    void read(long begin, long end, Part part) throws IOException {
+    public void read(long begin, long end, Part part) throws IOException {
         Deadline deadline = Deadline.after(patience);
         Duration pause = FIRST_PAUSE;
         while (true) {

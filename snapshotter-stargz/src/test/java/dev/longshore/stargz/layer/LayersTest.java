@@ -95,7 +95,12 @@ class LayersTest {
         Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
         open.add(registry);
         Layers layers = new Layers(
-                folder.resolve("layers"), registry, settings, new ChunkCache(room), traffic, Optional.empty());
+                folder.resolve("layers"),
+                new BlobSources(registry, List.of()),
+                settings,
+                new ChunkCache(room),
+                traffic,
+                Optional.empty());
         open.add(layers);
         return layers;
     }
@@ -266,7 +271,13 @@ class LayersTest {
         ChunkCache cache = new ChunkCache(1_000_000);
         Registry registry = new Registry(new HostsDirectory(List.of(), false), Credentials.NONE);
         open.add(registry);
-        Layers layers = new Layers(folder.resolve("layers"), registry, SETTINGS, cache, traffic, Optional.empty());
+        Layers layers = new Layers(
+                folder.resolve("layers"),
+                new BlobSources(registry, List.of()),
+                SETTINGS,
+                cache,
+                traffic,
+                Optional.empty());
         open.add(layers);
         Layer layer = lazily(layers);
         for (int round = 0; round < 3; round++) {

@@ -149,6 +149,17 @@ public final class ServedBlob implements AutoCloseable {
         return blob.length;
     }
 
+    byte[] bytes() {
+        return blob.clone();
+    }
+
+    /** The same layer, of an image that no registry has. */
+    LayerSource ipfsSource() {
+        return source(
+                ImageName.parse("ipfs://bafkreib5vlyjtkoz3d5gpzwbpqtyvpxhl4nlpqvvkgaalvbbn2sk7jiolm"),
+                layer.annotations());
+    }
+
     public Reference reference() {
         return Reference.parse(
                 "127.0.0.1:%d/app:v1".formatted(server.getAddress().getPort()));
@@ -159,19 +170,23 @@ public final class ServedBlob implements AutoCloseable {
     }
 
     LayerSource source(Map<String, String> annotations) {
+        return source(ImageName.parse(reference().toString()), annotations);
+    }
+
+    private LayerSource source(ImageName image, Map<String, String> annotations) {
         return new LayerSource(
-                reference(),
-                layer.digest(),
-                List.of(),
-                TocVerification.of(annotations),
-                annotations,
-                OptionalLong.empty());
+                image, layer.digest(), List.of(), TocVerification.of(annotations), annotations, OptionalLong.empty());
     }
 
     /** The same blob as if it was another layer of the image: no digest of it is ever looked at. */
     LayerSource other(Digest digest, Map<String, String> annotations) {
         return new LayerSource(
-                reference(), digest, List.of(), TocVerification.of(annotations), annotations, OptionalLong.empty());
+                ImageName.parse(reference().toString()),
+                digest,
+                List.of(),
+                TocVerification.of(annotations),
+                annotations,
+                OptionalLong.empty());
     }
 
     /** This layer, of an image that has others, too. */
