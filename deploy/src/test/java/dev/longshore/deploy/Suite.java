@@ -69,12 +69,27 @@ final class Suite implements AutoCloseable {
         return up(false, List.of(), List.of("--content", "ipfs"), Map.of("ipfs.flags", contentFlags));
     }
 
+    /** Longshore with its content in IPFS, and with the stargz snapshotter besides. */
+    static Suite upWithIpfsAndStargz(String contentFlags, String configuration) {
+        Programs.needRoot();
+        Programs.need("runc", "ctr", "busybox");
+        return up(
+                false,
+                List.of(),
+                List.of("--content", "ipfs", "--snapshotter", "stargz"),
+                Map.of("ipfs.flags", contentFlags, "stargz.toml", configuration));
+    }
+
+    /** @param files by their names; {@code @RUN@} in them stands for the folder of the suite's sockets */
     private static Suite up(boolean peer, List<String> prefix, List<String> flags, Map<String, String> files) {
         try {
             Suite suite = new Suite(Files.createTempDirectory("ls"), peer, prefix, flags);
             try {
                 for (Map.Entry<String, String> file : files.entrySet()) {
-                    Files.writeString(suite.root.resolve(file.getKey()), file.getValue());
+                    Files.writeString(
+                            suite.root.resolve(file.getKey()),
+                            file.getValue()
+                                    .replace("@RUN@", suite.root.resolve("run").toString()));
                 }
                 suite.start();
             } catch (RuntimeException | Error e) {

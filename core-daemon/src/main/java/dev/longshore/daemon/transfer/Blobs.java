@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntSupplier;
 
 /** The content store, as transfers use it; one for all of them. Safe for use by many threads. */
 final class Blobs {
@@ -138,6 +139,24 @@ final class Blobs {
      */
     void take(CallContext context, Descriptor descriptor, Map<String, String> labels, Cid cid, Watcher watcher)
             throws InterruptedException {
+        if (declare(context, descriptor, labels, cid)) {
+            check(context, descriptor, cid, watcher);
+            watcher.complete();
+        } else {
+            awaitWhole(context, descriptor);
+            watcher.exists();
+        }
+    }
+
+    /**
+     * Tells the store where it can fetch a blob; none of it need be here then.
+     *
+     * @param descriptor of a size of 0 if that is not known
+     * @return false if the blob was there, or declared
+     * @throws FailedPreconditionException if it is a store that cannot
+     */
+    boolean declare(CallContext context, Descriptor descriptor, Map<String, String> labels, Cid cid)
+            throws InterruptedException {
         String ref = ProgressTracker.name(descriptor);
         try (ContentWriter writer = open(context, ref, descriptor)) {
             if (writer.status().offset() > 0) {
@@ -146,9 +165,9 @@ final class Blobs {
             Map<String, String> all = new HashMap<>(labels);
             all.put(StoreLabels.IPFS_CID, cid.toString());
             writer.commit(descriptor.size(), Optional.of(descriptor.digest()), all);
+            return true;
         } catch (AlreadyExistsException e) {
-            watcher.exists();
-            return;
+            return false;
         } catch (FailedPreconditionException e) {
             drop(context, ref, e);
             throw new FailedPreconditionException(
@@ -162,8 +181,16 @@ final class Blobs {
         } finally {
             tellOthers();
         }
-        check(context, descriptor, cid, watcher);
-        watcher.complete();
+    }
+
+    /** Until a blob is here that was declared: the store fetches all of it, and verifies it, before it gives out a byte. */
+    private void awaitWhole(CallContext context, Descriptor descriptor) {
+        ByteBuffer one = ByteBuffer.allocate(1);
+        int _ = persistently(context, descriptor, () -> {
+            try (ContentReader reader = content.reader(context, descriptor.digest())) {
+                return reader.read(one.clear(), 0);
+            }
+        });
     }
 
     private void check(CallContext context, Descriptor descriptor, Cid cid, Watcher watcher)
@@ -191,15 +218,19 @@ final class Blobs {
         }
     }
 
+    private static int read(
+            CallContext context, ContentReader reader, ByteBuffer buffer, long at, Descriptor descriptor) {
+        return persistently(context, descriptor, () -> reader.read(buffer.clear(), at));
+    }
+
     /**
      * As long as the transfer has time: a store may answer the first read when it has fetched the blob, and what it has fetched until a
      * message was given up it has the next time. A source that fails is asked again a few times.
      */
-    private static int read(
-            CallContext context, ContentReader reader, ByteBuffer buffer, long at, Descriptor descriptor) {
+    private static int persistently(CallContext context, Descriptor descriptor, IntSupplier read) {
         for (int failures = 0; ; ) {
             try {
-                return reader.read(buffer.clear(), at);
+                return read.getAsInt();
             } catch (DeadlineExceededException e) {
                 context.deadline().check("fetching " + descriptor.digest());
             } catch (UnavailableException e) {

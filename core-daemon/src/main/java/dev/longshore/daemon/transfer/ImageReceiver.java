@@ -56,7 +56,7 @@ final class ImageReceiver {
         /** Labels that say where a blob is from. */
         Map<String, String> labels();
 
-        /** The image's name in a registry; empty if it is from nowhere that somebody else could ask. */
+        /** The image's name, by which others can ask for its layers; empty if it is from nowhere that they could. */
         Optional<String> name();
     }
 
@@ -205,12 +205,31 @@ final class ImageReceiver {
         Optional<LayerLabels> labels = origin.name()
                 .filter(_ -> target.annotated())
                 .map(name -> new LayerLabels(name, leaf.descriptor().digest(), manifest.layers()));
+        if (labels.isPresent()) {
+            declare(manifest.layers(), origin);
+        }
         unpacks.acquire();
         try {
             new LayerUnpacker(context, blobs, stores, target, labels).unpack(manifest, layers, workers);
         } finally {
             unpacks.release();
         }
+    }
+
+    /** A snapshotter that reads layers itself asks the content store for those that no registry has: it must know of them by then. */
+    private void declare(List<Descriptor> layers, Origin origin) throws InterruptedException {
+        for (Descriptor layer : layers) {
+            if (origin.source(layer).isEmpty()) {
+                boolean _ = blobs.declare(context, layer, origin.labels(), cid(layer));
+            }
+        }
+    }
+
+    private static Cid cid(Descriptor descriptor) {
+        return IpfsImage.cid(descriptor)
+                .orElseThrow(() -> new InvalidArgumentException(
+                        "%s has no url that begins with ipfs://, so nobody knows where to have it from"
+                                .formatted(descriptor.digest())));
     }
 
     private void store(
@@ -221,15 +240,12 @@ final class ImageReceiver {
             Optional<Arrival> arrival)
             throws IOException, InterruptedException {
         Watcher watcher = watcher(progress.add(descriptor, parent), arrival);
-        Optional<Cid> ipfs = IpfsImage.cid(descriptor);
         Optional<Source> source = origin.source(descriptor);
         if (source.isEmpty()) {
-            Cid cid = ipfs.orElseThrow(() -> new InvalidArgumentException(
-                    "%s has no url that begins with ipfs://, so nobody knows where to have it from"
-                            .formatted(descriptor.digest())));
-            blobs.take(context, descriptor, labels, cid, watcher);
+            blobs.take(context, descriptor, labels, cid(descriptor), watcher);
             return;
         }
+        Optional<Cid> ipfs = IpfsImage.cid(descriptor);
         try {
             blobs.store(context, descriptor, labels, source.get(), watcher);
         } catch (NotFoundException e) {

@@ -150,7 +150,7 @@ public final class Transfers {
                 Descriptor root = receiver.root(from);
                 sink.accept(Progress.line("Pulling from " + from));
                 sink.accept(Progress.image("fetching image content", from.toString(), root));
-                receiver.receive(root, IPFS);
+                receiver.receive(root, inIpfs(from));
                 // Kept with the image, so that whoever has that CID may have it from here.
                 blobs.label(
                         leased,
@@ -167,22 +167,24 @@ public final class Transfers {
     }
 
     /** Descriptors say where blobs are. */
-    private static final ImageReceiver.Origin IPFS = new ImageReceiver.Origin() {
-        @Override
-        public Optional<Source> source(Descriptor descriptor) {
-            return Optional.empty();
-        }
+    private static ImageReceiver.Origin inIpfs(IpfsImage image) {
+        return new ImageReceiver.Origin() {
+            @Override
+            public Optional<Source> source(Descriptor descriptor) {
+                return Optional.empty();
+            }
 
-        @Override
-        public Map<String, String> labels() {
-            return Map.of();
-        }
+            @Override
+            public Map<String, String> labels() {
+                return Map.of();
+            }
 
-        @Override
-        public Optional<String> name() {
-            return Optional.empty();
-        }
-    };
+            @Override
+            public Optional<String> name() {
+                return Optional.of(image.toString());
+            }
+        };
+    }
 
     /** From the store to a registry: blobs first, then what refers to them. */
     public void push(CallContext context, StoredImage from, RegistryImage to, Consumer<Progress> sink) {

@@ -55,6 +55,11 @@ final class FetchingStore implements ContentStore {
         troubles.add(trouble);
     }
 
+    /** Whether all trouble is over. */
+    boolean isCalm() {
+        return troubles.isEmpty();
+    }
+
     @Override
     public ContentReader reader(CallContext context, Digest digest) {
         ContentReader reader = store.reader(context, digest);

@@ -276,6 +276,21 @@ class IpfsPullTest {
         assertThat(blobs.has(two, layer.digest())).isFalse();
     }
 
+    @Test
+    void blobThatWasOnlyDeclaredIsHereWhenItIsTaken() throws Exception {
+        FetchingStore slow = new FetchingStore(local, elsewhere);
+        use(slow);
+        Blobs blobs = new Blobs(content, "shelf");
+        Descriptor layer = new Descriptor(MediaTypes.OCI_LAYER, Digest.sha256(bytes(LAYER)), bytes(LAYER).length);
+        Cid cid = Cid.parse(add(LAYER));
+        assertThat(blobs.declare(context, layer, Map.of(), cid)).isTrue();
+        assertThat(blobs.declare(context, layer, Map.of(), cid)).isFalse();
+        slow.trouble(new DeadlineExceededException("30 seconds are over"));
+        slow.trouble(new UnavailableException("the gateway answered 502"));
+        blobs.take(context, layer, Map.of(), cid, new Ignoring());
+        assertThat(slow.isCalm()).isTrue();
+    }
+
     private Path writable(Digest digest) throws IOException {
         try (var files = Files.walk(folder.resolve("content"))) {
             Path blob = files.filter(file -> file.endsWith(digest.hex()))
