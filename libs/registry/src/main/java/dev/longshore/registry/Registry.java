@@ -30,8 +30,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,12 +61,19 @@ public final class Registry implements AutoCloseable {
             "*/*");
 
     /** First and last byte, and the size of the whole. */
-    private static final Pattern CONTENT_RANGE = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})");
+    static final Pattern CONTENT_RANGE = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})");
+
+    /** Ranges of one request: some servers count them, and all bound their headers. */
+    private static final int MAX_RANGES = 32;
+
+    /** Hosts of which is remembered that they know single ranges only. */
+    private static final int MAX_HOSTS = 1000;
 
     private final HostsDirectory hosts;
     private final Map<String, String> headers;
     private final Authorizer authorizer;
     private final Http http = new Http();
+    private final Set<String> oneAtATime = ConcurrentHashMap.newKeySet();
 
     public Registry(HostsDirectory hosts, Credentials credentials) {
         this(hosts, credentials, Map.of());
@@ -322,6 +331,99 @@ public final class Registry implements AutoCloseable {
                     what,
                     from);
         });
+    }
+
+    /** What is done with the bytes of a range. */
+    @FunctionalInterface
+    public interface RangeSink {
+
+        /** @param in ends with the range; what is left in it is passed over */
+        void take(ByteRange range, InputStream in) throws IOException;
+    }
+
+    /**
+     * Reads several ranges of a blob, in one request where the server knows how, else in one for each.
+     *
+     * @param ranges ascending, none overlapping another
+     * @param sink gets them in their order
+     * @throws IOException of the sink, or if a body breaks off; those that the sink has taken need not be asked for again
+     */
+    public void fetchRanges(
+            CallContext context, Reference reference, Descriptor descriptor, List<ByteRange> ranges, RangeSink sink)
+            throws IOException, InterruptedException {
+        for (int from = 0; from < ranges.size(); from += MAX_RANGES) {
+            List<ByteRange> some = ranges.subList(from, Math.min(ranges.size(), from + MAX_RANGES));
+            int given = some.size() > 1 ? fetchAtOnce(context, reference, descriptor, some, sink) : 0;
+            for (ByteRange range : some.subList(given, some.size())) {
+                try (InputStream in = fetch(context, reference, descriptor, List.of(), range.begin(), range.end())) {
+                    sink.take(range, in);
+                }
+            }
+        }
+    }
+
+    /** An answer, and of which host it is. */
+    private record Answer(String host, Response response) {}
+
+    /** @return how many were given to the sink */
+    private int fetchAtOnce(
+            CallContext context, Reference reference, Descriptor descriptor, List<ByteRange> ranges, RangeSink sink)
+            throws IOException, InterruptedException {
+        String what = descriptor.digest() + " of " + reference;
+        Map<String, String> headers = Map.of(
+                "Accept",
+                "*/*",
+                "Accept-Encoding",
+                "identity",
+                "Range",
+                "bytes=" + ranges.stream().map(ByteRange::toString).collect(Collectors.joining(",")));
+        Optional<Answer> asked = onHosts(reference, Capability.PULL, what, host -> {
+            String name = host.base().getAuthority();
+            if (oneAtATime.contains(name)) {
+                return Optional.empty();
+            }
+            URI uri = uri(host, reference, "blobs/" + descriptor.digest());
+            Response response =
+                    http.send(request(host, "GET", uri, reference, headers), authorizer, context.deadline());
+            return switch (response.status()) {
+                // What servers answer that know single ranges only; see below.
+                case 200, 206, 400, 416, 501 -> Optional.of(new Answer(name, response));
+                default -> {
+                    try (response) {
+                        throw failure(response, "GET", what);
+                    }
+                }
+            };
+        });
+        return asked.isPresent() ? give(asked.get(), ranges, descriptor.size(), sink) : 0;
+    }
+
+    private int give(Answer answer, List<ByteRange> ranges, long size, RangeSink sink) throws IOException {
+        int given = 0;
+        String why = "status " + answer.response.status();
+        try (Response response = answer.response) {
+            if (response.status() == 206) {
+                RangesAnswer parts = RangesAnswer.of(response, ranges, size);
+                try {
+                    parts.give(sink);
+                    why = "not all came";
+                } finally {
+                    given = parts.given();
+                }
+            }
+        } catch (RangeFormatException e) {
+            why = String.valueOf(e.getMessage());
+        }
+        if (given < ranges.size()) {
+            log.atDebug()
+                    .addKeyValue("host", answer.host)
+                    .addKeyValue("err", why)
+                    .log("a host does not answer several ranges at once: it is asked for one at a time from now on");
+            if (oneAtATime.size() < MAX_HOSTS) {
+                oneAtATime.add(answer.host);
+            }
+        }
+        return given;
     }
 
     private static Map<String, String> headers(String accept, long from, long end, long size) {

@@ -30,6 +30,8 @@ import java.security.Signature;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
@@ -131,9 +133,32 @@ class RegistryIT {
             push(client, reference);
             Descriptor descriptor = descriptor(MediaTypes.OCI_LAYER, layer);
             try (InputStream in = client.fetch(CONTEXT, reference, descriptor, List.of(), 2_999_990)) {
-                assertThat(in.readAllBytes()).isEqualTo(java.util.Arrays.copyOfRange(layer, 2_999_990, 3_000_000));
+                assertThat(in.readAllBytes()).isEqualTo(Arrays.copyOfRange(layer, 2_999_990, 3_000_000));
             }
             assertThat(registry.log()).anyMatch(line -> line.contains(" 206 10 "));
+        }
+    }
+
+    @Test
+    void severalRangesComeInOneAnswer() throws Exception {
+        try (RegistryProcess registry = RegistryProcess.start(folder, false, Access.EVERYBODY);
+                Registry client = client(Credentials.NONE)) {
+            Reference reference = Reference.parse(registry.host() + "/app:v1");
+            push(client, reference);
+            List<ByteRange> ranges = new ArrayList<>();
+            for (int i = 0; i < 30; i++) {
+                ranges.add(new ByteRange(i * 100_000L, i * 100_000L + 10_000 + i));
+            }
+            List<ByteRange> taken = new ArrayList<>();
+            client.fetchRanges(CONTEXT, reference, descriptor(MediaTypes.OCI_LAYER, layer), ranges, (range, in) -> {
+                assertThat(in.readAllBytes())
+                        .isEqualTo(Arrays.copyOfRange(layer, (int) range.begin(), (int) range.end()));
+                taken.add(range);
+            });
+            assertThat(taken).isEqualTo(ranges);
+            assertThat(registry.log())
+                    .filteredOn(line -> line.contains("\"GET /v2/app/blobs/") && line.contains("\" 206 "))
+                    .hasSize(1);
         }
     }
 
