@@ -2,6 +2,7 @@ package dev.longshore.stargz.layer;
 
 import dev.longshore.estargz.ChunkDecoder;
 import dev.longshore.estargz.LayerFormatException;
+import dev.longshore.registry.ByteRange;
 import dev.longshore.sdk.compress.Compression;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.stargz.fuse.FileData;
@@ -34,8 +35,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The files of one layer: from the store of chunks, and what is not there from the registry. A chunk that several ask for is
- * fetched once. What is fetched is whole streams that follow each other in the blob, in one request; each chunk is verified and stored,
- * and those who wait for it go on, while the next still comes.
+ * fetched once. What is fetched is whole streams, those that are wanted at once in one request; each chunk is verified and stored, and
+ * those who wait for it go on, while the next still comes.
  */
 final class LayerContent implements FileData, AutoCloseable {
 
@@ -373,17 +374,20 @@ final class LayerContent implements FileData, AutoCloseable {
     }
 
     private void request(List<Claim> claims, int[] done, Purpose purpose) throws IOException {
-        long begin = claims.get(done[0]).begin;
+        List<ByteRange> streams = claims.subList(done[0], claims.size()).stream()
+                .map(claim -> new ByteRange(claim.begin, claim.end))
+                .toList();
         traffic.request();
-        blob.read(begin, claims.getLast().end, in -> take(claims, done, begin, in, purpose));
+        blob.read(Stretches.of(streams), (range, in) -> take(claims, done, range, in, purpose));
     }
 
     /** Takes streams as they come; {@code done} counts those that are finished, which are not looked at again. */
-    private void take(List<Claim> claims, int[] done, long begin, InputStream in, Purpose purpose) throws IOException {
+    private void take(List<Claim> claims, int[] done, ByteRange range, InputStream in, Purpose purpose)
+            throws IOException {
         MessageDigest digester = Digest.digester(ALGORITHM);
         try (ChunkDecoder decoder = ChunkDecoder.of(compression, in)) {
-            long position = begin;
-            while (done[0] < claims.size()) {
+            long position = range.begin();
+            while (done[0] < claims.size() && claims.get(done[0]).end <= range.end()) {
                 Claim claim = claims.get(done[0]);
                 long length = claim.end - claim.begin;
                 in.skipNBytes(claim.begin - position);
@@ -511,17 +515,22 @@ final class LayerContent implements FileData, AutoCloseable {
         int next = store.nextMissing(from);
         long bytes = 0;
         while (next < table.count() && wanted.is(next) && bytes < window) {
-            int last = next;
-            List<Claim> claims = claim(table.streamStart(next), window - bytes);
-            if (claims.isEmpty()) {
-                // Somebody else is at it.
-                last = table.streamEnd(next);
-            } else {
-                fetch(claims, purpose);
-                last = claims.getLast().chunks.getLast() + 1;
-                bytes += claims.getLast().end - claims.getFirst().begin;
+            List<Claim> claims = new ArrayList<>();
+            for (int stretches = 0;
+                    stretches < Stretches.MOST && next < table.count() && wanted.is(next) && bytes < window;
+                    stretches++) {
+                List<Claim> more = claim(table.streamStart(next), window - bytes);
+                // If there are none, somebody else is at it.
+                int last = more.isEmpty()
+                        ? table.streamEnd(next)
+                        : more.getLast().chunks.getLast() + 1;
+                bytes += more.isEmpty() ? 0 : more.getLast().end - more.getFirst().begin;
+                claims.addAll(more);
+                next = store.nextMissing(last);
             }
-            next = store.nextMissing(last);
+            if (!claims.isEmpty()) {
+                fetch(claims, purpose);
+            }
         }
         return next;
     }

@@ -1,6 +1,8 @@
 package dev.longshore.stargz.layer;
 
+import dev.longshore.registry.ByteRange;
 import dev.longshore.registry.Registry;
+import dev.longshore.registry.Registry.RangeSink;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.context.Deadline;
 import dev.longshore.sdk.digest.Digest;
@@ -19,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /** A blob in a registry, read in parts. A registry that is away is asked again for a while. Safe for use by many threads. */
 final class RemoteBlob implements LayerBlob {
@@ -50,12 +53,30 @@ final class RemoteBlob implements LayerBlob {
 
     @Override
     public void read(long begin, long end, Part part) throws IOException {
+        if (begin == end) {
+            part.read(InputStream.nullInputStream());
+        } else {
+            read(List.of(new ByteRange(begin, end)), (_, in) -> part.read(in));
+        }
+    }
+
+    @Override
+    public void read(List<ByteRange> ranges, RangeSink sink) throws IOException {
         Deadline deadline = Deadline.after(patience);
         Duration pause = FIRST_PAUSE;
+        int[] taken = {0};
         while (true) {
-            try (InputStream in = registry.fetch(
-                    CallContext.withoutNamespace(deadline.remaining()), reference, descriptor, List.of(), begin, end)) {
-                part.read(in);
+            List<ByteRange> left = ranges.subList(taken[0], ranges.size());
+            try {
+                registry.fetchRanges(
+                        CallContext.withoutNamespace(deadline.remaining()),
+                        reference,
+                        descriptor,
+                        left,
+                        (range, in) -> {
+                            sink.take(range, in);
+                            taken[0]++;
+                        });
                 return;
             } catch (InterruptedIOException e) {
                 throw e;
@@ -66,10 +87,10 @@ final class RemoteBlob implements LayerBlob {
                     | PermissionDeniedException
                     | IOException e) {
                 if (e instanceof BadLayerException || deadline.remaining().compareTo(pause) <= 0) {
-                    throw failed(begin, end, e);
+                    throw failed(left, e);
                 }
             } catch (ContainerdException e) {
-                throw failed(begin, end, e);
+                throw failed(left, e);
             } catch (InterruptedException e) {
                 throw interrupted(e);
             }
@@ -84,9 +105,14 @@ final class RemoteBlob implements LayerBlob {
         }
     }
 
-    private IOException failed(long begin, long end, Exception cause) {
+    private IOException failed(List<ByteRange> left, Exception cause) {
         return new IOException(
-                "bytes %d to %d of %s cannot be had: %s".formatted(begin, end, this, cause.getMessage()), cause);
+                "bytes %s of %s cannot be had: %s"
+                        .formatted(
+                                left.stream().map(ByteRange::toString).collect(Collectors.joining(", ")),
+                                this,
+                                cause.getMessage()),
+                cause);
     }
 
     private static IOException interrupted(InterruptedException e) {

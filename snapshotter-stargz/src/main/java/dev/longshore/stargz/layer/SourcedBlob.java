@@ -1,5 +1,7 @@
 package dev.longshore.stargz.layer;
 
+import dev.longshore.registry.ByteRange;
+import dev.longshore.registry.Registry.RangeSink;
 import dev.longshore.sdk.context.Deadline;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -58,6 +60,15 @@ final class SourcedBlob implements LayerBlob {
                 throw failure.get();
             }
             pause();
+        }
+    }
+
+    @Override
+    public void read(List<ByteRange> ranges, RangeSink sink) throws IOException {
+        if (registry.isPresent() && stores.stream().allMatch(ContentBlob::isPassedOver)) {
+            registry.get().read(ranges, sink);
+        } else {
+            LayerBlob.super.read(ranges, sink);
         }
     }
 

@@ -265,6 +265,53 @@ class LayersTest {
         checkAll(layers(SETTINGS, ROOMY).open(served.source().digest()).orElseThrow());
     }
 
+    /** A layer of which parts far from each other are here, and what has been asked for so far is forgotten. */
+    private Layer holed() throws Exception {
+        serve();
+        Layer layer = lazily(layers(SETTINGS, ROOMY));
+        for (int i = 0; i < 5; i++) {
+            read(layer, "large", 400_000 + 500_000 * i, 10);
+        }
+        read(layer, "last", 0, 10);
+        served.ranges().clear();
+        return layer;
+    }
+
+    private static void fetchRest(Layer layer) throws IOException {
+        assertThat(layer.files().chunks().orElseThrow().background(0, Long.MAX_VALUE))
+                .isEqualTo(layer.index().chunks());
+        assertThat(layer.complete()).isTrue();
+    }
+
+    @Test
+    void holesBetweenWhatIsHereAreFilledByOneRequest() throws Exception {
+        Layer layer = holed();
+        fetchRest(layer);
+        assertThat(served.ranges()).singleElement().asString().matches("bytes=\\d+-\\d+(,\\d+-\\d+){4,6}");
+        checkAll(layer);
+    }
+
+    @Test
+    void serverThatKnowsSingleRangesOnlyFillsTheHolesOneByOne() throws Exception {
+        Layer layer = holed();
+        served.be(Mood.SINGLE_RANGES);
+        fetchRest(layer);
+        assertThat(served.ranges()).filteredOn(range -> range.contains(",")).hasSize(1);
+        assertThat(served.ranges()).hasSizeBetween(6, 8);
+        checkAll(layer);
+    }
+
+    @Test
+    void answerWithSeveralRangesThatBreaksOffIsAskedForAgainFromThereOn() throws Exception {
+        Layer layer = holed();
+        served.be(Mood.BROKEN_ONCE);
+        fetchRest(layer);
+        assertThat(served.ranges()).hasSize(2);
+        assertThat(served.ranges().getLast().split(",", -1))
+                .hasSizeBetween(1, served.ranges().getFirst().split(",", -1).length - 1);
+        checkAll(layer);
+    }
+
     @Test
     void cacheDoesNotGrowBeyondItsRoom() throws Exception {
         serve();

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -35,6 +36,8 @@ public final class ServedBlob implements AutoCloseable {
     /** Bytes of a chunk. */
     static final int CHUNK = 64 << 10;
 
+    private static final Pattern SEVERAL = Pattern.compile("bytes=\\d+-\\d+(?:,\\d+-\\d+)+");
+
     private static final Pattern RANGE = Pattern.compile("bytes=(\\d*)-(\\d*)");
 
     /** What it does with a request. */
@@ -42,6 +45,10 @@ public final class ServedBlob implements AutoCloseable {
         GOOD,
         /** Sends all, whatever was asked for. */
         NO_RANGES,
+        /** Sends all if several ranges are asked for. */
+        SINGLE_RANGES,
+        /** Ends the first answer with several ranges in its middle, and is good then. */
+        BROKEN_ONCE,
         /** Answers with the status that it was told to. */
         REFUSING,
         /** Ends each body in its middle. */
@@ -94,6 +101,12 @@ public final class ServedBlob implements AutoCloseable {
             Matcher matcher = RANGE.matcher(String.valueOf(range));
             if (mood == Mood.REFUSING) {
                 exchange.sendResponseHeaders(refusal, -1);
+            } else if (mood != Mood.NO_RANGES
+                    && mood != Mood.SINGLE_RANGES
+                    && SEVERAL.matcher(String.valueOf(range)).matches()) {
+                sendSeveral(
+                        exchange,
+                        String.valueOf(range).substring("bytes=".length()).split(",", -1));
             } else if (mood == Mood.NO_RANGES || !matcher.matches()) {
                 send(exchange, 200, 0, blob.length);
             } else {
@@ -108,6 +121,24 @@ public final class ServedBlob implements AutoCloseable {
                 send(exchange, 206, begin, end);
             }
         }
+    }
+
+    private void sendSeveral(HttpExchange exchange, String[] wanted) throws IOException {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        for (String range : wanted) {
+            String[] ends = range.split("-", 2);
+            body.writeBytes("\r\n--part\r\nContent-Range: bytes %s/%d\r\n\r\n"
+                    .formatted(range, blob.length)
+                    .getBytes(StandardCharsets.US_ASCII));
+            body.writeBytes(Arrays.copyOfRange(blob, Integer.parseInt(ends[0]), Integer.parseInt(ends[1]) + 1));
+        }
+        body.writeBytes("\r\n--part--\r\n".getBytes(StandardCharsets.US_ASCII));
+        exchange.getResponseHeaders().set("Content-Type", "multipart/byteranges; boundary=part");
+        exchange.sendResponseHeaders(206, body.size());
+        boolean broken = mood == Mood.BROKEN_ONCE;
+        mood = broken ? Mood.GOOD : mood;
+        exchange.getResponseBody().write(body.toByteArray(), 0, broken ? body.size() / 2 : body.size());
+        exchange.getResponseBody().flush();
     }
 
     private void send(HttpExchange exchange, int status, int begin, int end) throws IOException {
