@@ -43,9 +43,11 @@ final class LayerProbe {
     private final Traffic traffic;
     private final TocReader tocs = new TocReader(TOC_LIMITS);
     private final TocGate gate = new TocGate();
+    private final TocImages tocImages;
 
     LayerProbe(BlobSources sources, Traffic traffic) {
         this.sources = sources;
+        this.tocImages = new TocImages(sources.registry());
         this.traffic = traffic;
     }
 
@@ -155,23 +157,42 @@ final class LayerProbe {
             return new Probed.Unfit(
                     "the layer is neither eStargz nor zstd:chunked: it has no footer that says where its table is");
         }
+        Optional<BlobReader> external = Optional.empty();
         if (footer.get().format() == LayerFormat.EXTERNAL_TOC) {
-            return new Probed.Unfit("the layer's table of contents is in an image of its own, which is not supported");
+            Reference reference = image.registry()
+                    .orElseThrow(() -> new NotFoundException(
+                            "its table of contents is in an image of its own, of which %s does not say where it is"
+                                    .formatted(image)));
+            external = Optional.of(tocImages.find(context, reference, digest));
         }
-        Toc toc = pack(context, digest, promise, blob, footer.get(), index);
+        Toc toc = pack(context, digest, promise, blob, footer.get(), external, index);
         try (LayerIndex packed = LayerIndex.open(index)) {
             return new Probed.Found(image, blob.size(), footer.get().format(), toc, packed.verifiable());
         }
     }
 
+    /** @param external if the table is not in {@code blob} */
     private Toc pack(
-            CallContext context, Digest digest, TocVerification promise, BlobReader blob, Footer footer, Path index)
+            CallContext context,
+            Digest digest,
+            TocVerification promise,
+            BlobReader blob,
+            Footer footer,
+            Optional<BlobReader> external,
+            Path index)
             throws IOException, InterruptedException {
         try (TocGate.Place place = gate.enter(context.deadline())) {
             IndexBuilder builder = new IndexBuilder(footer.payloadEnd(), INDEX_LIMITS);
-            Toc toc = tocs.read(blob, footer, promise, entry -> {
+            TocReader.Sink sink = entry -> {
                 place.count(entry);
                 builder.add(entry);
+            };
+            Toc toc = external.isPresent()
+                    ? tocs.readExternal(external.get(), footer, promise, sink)
+                    : tocs.read(blob, footer, promise, sink);
+            external.ifPresent(read -> {
+                traffic.request();
+                traffic.fetched(Traffic.Purpose.ON_DEMAND, read.size());
             });
             context.deadline().check("reading the table of contents of layer " + digest);
             builder.finish(index);
