@@ -124,4 +124,15 @@ class LazyContentIT {
         checkSum(suite.exec("reader", "sha256sum", "/bulk/small-9"), "small-9");
         assertThat(images.sent()).isGreaterThan(sent);
     }
+
+    @Test
+    void layerThatStockContainerdHasIsReadFromThere() {
+        Suite suite = closed(Suite.upWithStargz(QUIET
+                + "[content.stock]\n  address = \"%s\"\n  namespace = \"default\"\n".formatted(images.containerd())));
+        long sent = images.sent();
+        suite.longshore("pull", "--plain-http", "--snapshotter", "stargz", images.name("esgz"))
+                .ok();
+        checkSum(sum(suite, "stargz", images.name("esgz"), "small-5"), "small-5");
+        assertThat(images.sent() - sent).as("the configuration, and no layer").isLessThan(10_000);
+    }
 }

@@ -155,6 +155,11 @@ final class LazyImages implements AutoCloseable {
         return (long) FILES * SMALL + LARGE;
     }
 
+    /** Socket of the containerd that has made the images, in whose namespace {@code default} they are. */
+    Path containerd() {
+        return address;
+    }
+
     /** The registry is gone for ever. */
     void stopRegistry() {
         registry.close();
