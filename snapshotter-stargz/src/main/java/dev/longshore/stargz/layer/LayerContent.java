@@ -490,7 +490,7 @@ final class LayerContent implements FileData, AutoCloseable {
 
     /** Fetches what is missing of the streams that begin before byte {@code end} of the blob, in as few requests as can be. */
     void prefetch(long end) throws IOException {
-        ahead(0, number -> table.chunk(number).blobOffset() < end, Purpose.PREFETCH, Long.MAX_VALUE);
+        ahead(0, end, Purpose.PREFETCH, Long.MAX_VALUE);
     }
 
     /**
@@ -502,24 +502,25 @@ final class LayerContent implements FileData, AutoCloseable {
     int background(int from, long window) throws IOException {
         int first = store.nextMissing(from);
         if (first < table.count()) {
-            return ahead(first, _ -> true, Purpose.BACKGROUND, window);
+            return ahead(first, Long.MAX_VALUE, Purpose.BACKGROUND, window);
         }
         return table.count();
     }
 
-    private interface Wanted {
-        boolean is(int chunk);
-    }
-
-    private int ahead(int from, Wanted wanted, Purpose purpose, long window) throws IOException {
+    /** @param end of the blob: streams that begin there or later are not wanted */
+    private int ahead(int from, long end, Purpose purpose, long window) throws IOException {
         int next = store.nextMissing(from);
         long bytes = 0;
-        while (next < table.count() && wanted.is(next) && bytes < window) {
+        while (next < table.count() && index.blobOffset(next) < end && bytes < window) {
             List<Claim> claims = new ArrayList<>();
             for (int stretches = 0;
-                    stretches < Stretches.MOST && next < table.count() && wanted.is(next) && bytes < window;
+                    stretches < Stretches.MOST
+                            && next < table.count()
+                            && index.blobOffset(next) < end
+                            && bytes < window;
                     stretches++) {
-                List<Claim> more = claim(table.streamStart(next), window - bytes);
+                List<Claim> more =
+                        claim(table.streamStart(next), Math.min(window - bytes, end - index.blobOffset(next)));
                 // If there are none, somebody else is at it.
                 int last = more.isEmpty()
                         ? table.streamEnd(next)

@@ -193,11 +193,18 @@ class LayersTest {
         assertThat(read(layer, "last", 0, 200_000)).isEqualTo(content("last"));
         assertThat(read(layer, "small-3", 0, 3_003)).isEqualTo(content("small-3"));
         assertThat(served.ranges()).hasSize(before);
-        assertThat(traffic.fetched(Purpose.PREFETCH)).isPositive();
+        assertThat(traffic.fetched(Purpose.PREFETCH))
+                .as("up to the landmark, and nothing of what comes behind it")
+                .isEqualTo(layer.index().prefetchEnd().orElseThrow() - firstStream(layer));
         assertThat(layer.prefetchUse().fetched()).isEqualTo(traffic.fetched(Purpose.PREFETCH));
         assertThat(layer.prefetchUse().used())
                 .as("not the landmark, which is a stream of its own")
                 .isBetween(200_000L, layer.prefetchUse().fetched());
+    }
+
+    /** Before it there is but the header of its file. */
+    private static long firstStream(Layer layer) {
+        return layer.index().blobOffset(0);
     }
 
     @Test
