@@ -169,38 +169,9 @@ class LazyImagesIT {
         assertThat(suite.ctr("leases", "ls", "-q").ok().lines()).isEmpty();
     }
 
-    /** Debian's Python with all of its library, of which a program uses little. */
-    private void importPython(String name) throws IOException {
-        Programs.need("umoci", "python3");
-        Path layout = folder.resolve("layout");
-        String script = """
-                set -e
-                mkdir -p root/tmp
-                python=$(readlink -f /usr/bin/python3)
-                copy() { tar -C / -cf - "${1#/}" | tar -C root -xf -; }
-                copy "$python"
-                copy /usr/bin/python3
-                copy /usr/lib/$(basename "$python")
-                ldd "$python" | grep -o '/[^ ]*' | while read -r library; do
-                    target=$(readlink -f "$library")
-                    copy "$target"
-                    [ -e "root$library" ] || { mkdir -p "root$(dirname "$library")"; ln -s "$target" "root$library"; }
-                done
-                tar -C root --sort=name -cf root.tar .
-                umoci init --layout layout
-                umoci new --image layout:1
-                umoci raw add-layer --image layout:1 root.tar
-                umoci config --image layout:1 --config.cmd /usr/bin/python3
-                """;
-        Programs.run(List.of("sh", "-c", "cd \"$1\"\n" + script, "sh", folder.toString()))
-                .ok();
-        Path archive = TestImage.pack(layout, folder.resolve("python.tar"));
-        suite.longshore("image", "import", "--name", name, archive.toString()).ok();
-    }
-
     @Test
     void whatAProgramUsesComesFirst() throws IOException {
-        importPython("docker.io/library/python:1");
+        PythonImage.importTo(suite, folder, "docker.io/library/python:1");
         suite.longshore(
                         "image",
                         "optimize",

@@ -57,9 +57,14 @@ final class Suite implements AutoCloseable {
 
     /** Longshore, whatever {@code longshore.peer} says, with the stargz snapshotter besides. */
     static Suite upWithStargz(String configuration) {
+        return upWithStargz(configuration, List.of());
+    }
+
+    /** The same with its programs run by {@code prefix}. */
+    static Suite upWithStargz(String configuration, List<String> prefix) {
         Programs.needRoot();
         Programs.need("runc", "ctr", "busybox");
-        return up(false, List.of(), List.of("--snapshotter", "stargz"), Map.of("stargz.toml", configuration));
+        return up(false, prefix, List.of("--snapshotter", "stargz"), Map.of("stargz.toml", configuration));
     }
 
     /** Longshore, whatever {@code longshore.peer} says, with its content in IPFS, in the place of the daemon's own store. */
@@ -136,6 +141,15 @@ final class Suite implements AutoCloseable {
         try {
             return Long.parseLong(
                     Files.readString(root.resolve("run/" + program + ".pid")).strip());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What a program of the suite has logged. */
+    String log(String program) {
+        try {
+            return Files.readString(root.resolve("log/" + program + ".log"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
