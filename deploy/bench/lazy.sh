@@ -133,16 +133,18 @@ lazy_down() { # SIDE
   awk -v root="$lazy_dir/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do umount -l "$mount"; done
   rm -rf "$lazy_dir" 2>/dev/null || true
 }
+# The image for a lazy pull: as it was converted, or optimized.
+lazy_tag=esgz
 lazy_pull() { # SIDE
   case $1 in
     c) lazy_ctr c images pull --plain-http "$lazy_registry/lazy:plain" ;;
-    *) lazy_ctr "$1" images rpull --plain-http "$lazy_registry/lazy:esgz" ;;
+    *) lazy_ctr "$1" images rpull --plain-http "$lazy_registry/lazy:$lazy_tag" ;;
   esac >"$lazy_dir/pull.log" 2>&1 || { tail -n 5 "$lazy_dir/pull.log" "$lazy_dir/plugin.log" >&2; die "a pull failed"; }
 }
 lazy_python() { # SIDE SCRIPT
   case $1 in
     c) lazy_ctr c run --rm "$lazy_registry/lazy:plain" "lazy-$SRANDOM" /usr/bin/python3 -c "$2" ;;
-    *) lazy_ctr "$1" run --rm --snapshotter=stargz "$lazy_registry/lazy:esgz" "lazy-$SRANDOM" /usr/bin/python3 -c "$2" ;;
+    *) lazy_ctr "$1" run --rm --snapshotter=stargz "$lazy_registry/lazy:$lazy_tag" "lazy-$SRANDOM" /usr/bin/python3 -c "$2" ;;
   esac
 }
 # Microseconds: of a walk over all small files, of opening and reading 3,000 of them, and of two reads of the big one, the kernel's own copy
@@ -185,12 +187,12 @@ lazy_note_reads() { # SIDE PREFIX
   note "$2-big-$1" "$first"
   note "$2-again-$1" "$again"
 }
-lazy_start() { # SIDE NAME: a pull, and a program's first output
+lazy_start() { # SIDE NAME [SCRIPT]: a pull, and a program's first output
   local from to before requests after
   read -r before requests < <(lazy_sent "$lazy")
   now from
   lazy_pull "$1"
-  lazy_python "$1" 'print(1)' >/dev/null
+  lazy_python "$1" "${3:-print(1)}" >/dev/null
   now to
   pause 0.2
   note "$2-$1" $((to - from))
@@ -200,6 +202,8 @@ lazy_start() { # SIDE NAME: a pull, and a program's first output
   note "$2-requests-$1" $((after - requests))
 }
 lazy_quiet='no_background_fetch = true'
+# A program that uses some of its library.
+lazy_program='import json, http.client, email.message; print(1)'
 lazy_go_host() { printf '[[resolver.host."%s".mirrors]]\nhost = "%s"\ninsecure = true\n' "$lazy_registry" "$lazy_registry"; }
 lazy_config() { # SIDE QUIET
   printf '%s\n' "$2"
@@ -233,6 +237,17 @@ lazy_run() {
       echo "lazy, $side: start $(spread "lazy-start-$side"), walk $(spread "lazy-walk-$side"), small $(spread "lazy-small-$side"), big $(spread "lazy-big-$side"), again $(spread "lazy-again-$side")" >&2
     done
   done
+  for ((round = 1; round <= (rounds + 4) / 5; round++)); do
+    for side in ${lazy_sides#c }; do
+      for lazy_tag in esgz fast; do
+        lazy_up "$side" "$(lazy_config "$side" "$lazy_quiet")"
+        lazy_start "$side" "lazy-program-$lazy_tag" "$lazy_program"
+        lazy_down "$side"
+        echo "lazy, $side, program, $lazy_tag: $(spread "lazy-program-$lazy_tag-$side"), requests $(spread "lazy-program-$lazy_tag-requests-$side")" >&2
+      done
+    done
+  done
+  lazy_tag=esgz
   for side in ${lazy_sides#c }; do
     lazy_up "$side" "$(lazy_config "$side" '')"
     lazy_pull "$side"
@@ -283,7 +298,9 @@ lazy_convert() {
   as l "$home/bin/longshore" --address "${address[l]}" --namespace "${namespace[l]}" image convert --estargz "$name:plain" "$name:ours" >"$work/convert.log" 2>&1 || { cat "$work/convert.log" >&2; die "longshore cannot convert"; }
   cpu l to
   note lazy-convert-l $((to - from))
-  client l images rm --sync "$name:plain" "$name:ours" >/dev/null
+  as l "$home/bin/longshore" --address "${address[l]}" --namespace "${namespace[l]}" image optimize "$name:plain" "$name:fast" -- /usr/bin/python3 -c "$lazy_program" >"$work/optimize.log" 2>&1 || { cat "$work/optimize.log" >&2; die "longshore cannot optimize"; }
+  as l "$home/bin/longshore" --address "${address[l]}" --namespace "${namespace[l]}" push --plain-http "$name:fast" >"$work/push.log" 2>&1 || { cat "$work/push.log" >&2; die "longshore cannot push"; }
+  client l images rm --sync "$name:plain" "$name:ours" "$name:fast" >/dev/null
   echo "lazy, conversion, CPU: ctr-remote $(spread lazy-convert-c), longshore $(spread lazy-convert-l)" >&2
 }
 
@@ -323,6 +340,12 @@ lazy_table() {
   lazy_amount 'bytes from the registry for the one and the other, MB' lazy-start-bytes 1000000 1.0
   lazy_amount 'requests for that' lazy-start-requests 1 -
   lazy_row 'the same over 100 Mbit/s, ms' lazy-slow -
+  lazy_row 'pull and a program that uses some of its library, converted, ms' lazy-program-esgz -
+  lazy_amount 'requests for that' lazy-program-esgz-requests 1 -
+  lazy_amount 'bytes for that, MB' lazy-program-esgz-bytes 1000000 -
+  lazy_row 'the same of what `longshore image optimize` has made, ms' lazy-program-fast -
+  lazy_amount 'requests for that' lazy-program-fast-requests 1 -
+  lazy_amount 'bytes for that, MB' lazy-program-fast-bytes 1000000 -
   verdict=-
   ratio=$(ratio lazy-slow-l lazy-slow-c)
   judge 'a lazy pull over 100 Mbit/s, by a full one' "$ratio" 0.1

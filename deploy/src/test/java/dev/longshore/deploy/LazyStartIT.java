@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -100,6 +101,16 @@ class LazyStartIT {
         return cost;
     }
 
+    /** Bytes of the one layer, whoever has made it: they differ little. */
+    private long largestBlob() throws IOException {
+        try (Stream<Path> files = Files.walk(folder.resolve("registry/images"))) {
+            return files.filter(Files::isRegularFile)
+                    .mapToLong(file -> file.toFile().length())
+                    .max()
+                    .orElseThrow();
+        }
+    }
+
     private void forget(String... images) {
         for (String image : images) {
             suite.ctr("images", "rm", "--sync", image).ok();
@@ -120,6 +131,7 @@ class LazyStartIT {
         Cost optimized = start(name("optimized"));
         assertThat(optimized.requests()).isLessThanOrEqualTo(HANDFUL);
         assertThat(optimized.blobRequests()).isLessThan(converted.blobRequests() / 2);
+        assertThat(optimized.bytes()).isLessThan(converted.bytes());
     }
 
     @Test
@@ -148,6 +160,7 @@ class LazyStartIT {
 
         Cost theirs = start(name("theirs"));
         assertThat(theirs.requests()).isLessThanOrEqualTo(HANDFUL);
+        assertThat(theirs.bytes()).as("up to the landmark").isLessThan(largestBlob() / 2);
     }
 
     private static Ran remote(Path address, String... arguments) {

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Containers that start before their image is here: under our daemon, and under the containerd that others wrote. */
 class StargzIT {
@@ -39,6 +41,12 @@ class StargzIT {
     @BeforeAll
     static void make() throws IOException {
         images = LazyImages.make(shared);
+        try (Suite suite = Suite.upWithStargz(QUIET)) {
+            suite.longshore("pull", images.name("plain")).ok();
+            suite.longshore("image", "convert", "--estargz", images.name("plain"), images.name("ours"))
+                    .ok();
+            suite.longshore("push", images.name("ours")).ok();
+        }
     }
 
     @AfterAll
@@ -71,14 +79,15 @@ class StargzIT {
                 .isEqualTo(1);
     }
 
-    @Test
-    void containerStartsBeforeItsImageIsHere() {
+    @ParameterizedTest
+    @ValueSource(strings = {"esgz", "ours"})
+    void containerStartsBeforeItsImageIsHere(String tag) {
         Suite suite = up();
         long sent = images.sent();
         long wholes = images.wholes();
-        pull(suite, images.name("esgz"));
+        pull(suite, images.name(tag));
         Ran ran = suite.longshore(
-                        "run", "--rm", "--snapshotter", "stargz", images.name("esgz"), "sha256sum", "/bulk/small-7")
+                        "run", "--rm", "--snapshotter", "stargz", images.name(tag), "sha256sum", "/bulk/small-7")
                 .ok();
         checkLittleCame(sent, wholes);
         String right = Programs.run(
@@ -88,8 +97,9 @@ class StargzIT {
         assertThat(ran.out()).startsWith(right.substring(0, 64));
     }
 
-    @Test
-    void stockContainerdStartsItsContainersTheSameWay() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"esgz", "ours"})
+    void stockContainerdStartsItsContainersTheSameWay(String tag) throws IOException {
         Path socket = folder.resolve("stargz.sock");
         Path config = folder.resolve("stargz.toml");
         Files.writeString(config, QUIET);
@@ -120,21 +130,21 @@ class StargzIT {
 
         long sent = images.sent();
         long wholes = images.wholes();
-        Programs.run(with(ctr, "images", "rpull", "--plain-http", images.name("esgz")))
+        Programs.run(with(ctr, "images", "rpull", "--plain-http", images.name(tag)))
                 .ok();
         Ran ran = Programs.run(with(
                         ctr,
                         "run",
                         "--rm",
                         "--snapshotter=stargz",
-                        images.name("esgz"),
+                        images.name(tag),
                         "stargz-it",
                         "sha256sum",
                         "/bulk/small-3"))
                 .ok();
         checkLittleCame(sent, wholes);
         assertThat(ran.out()).startsWith(sum("small-3"));
-        Programs.run(with(ctr, "images", "rm", "--sync", images.name("esgz"))).ok();
+        Programs.run(with(ctr, "images", "rm", "--sync", images.name(tag))).ok();
         await().atMost(Programs.PATIENCE)
                 .until(() -> mounted(folder.resolve("stargz")).isEmpty());
     }
