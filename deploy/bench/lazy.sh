@@ -241,6 +241,7 @@ lazy_run() {
     for side in ${lazy_sides#c }; do
       for lazy_tag in esgz fast; do
         lazy_up "$side" "$(lazy_config "$side" "$lazy_quiet")"
+        pause 4
         lazy_start "$side" "lazy-program-$lazy_tag" "$lazy_program"
         lazy_down "$side"
         echo "lazy, $side, program, $lazy_tag: $(spread "lazy-program-$lazy_tag-$side"), requests $(spread "lazy-program-$lazy_tag-requests-$side")" >&2
