@@ -210,9 +210,9 @@ class LazyFaultsIT {
                         "a table that is not the promised one",
                         good.promising(Digest.sha256(new byte[0])),
                         "not the one that the image names"),
-                Arguments.of("a footer that points outside", good.withFooter(Long.MAX_VALUE), "7fffffffffffffff"),
+                Arguments.of("a footer that points outside", good.withFooter(Long.MAX_VALUE), "9223372036854775807"),
                 Arguments.of("a footer that points into a stream", good.withFooter(100), "TOC"),
-                Arguments.of("ten million entries", manyEntries(), "more than 500000 entries"),
+                Arguments.of("ten million entries", manyEntries(), "more than 250000 entries"),
                 Arguments.of("a bomb", bomb(), "bytes uncompressed"));
     }
 
@@ -232,7 +232,7 @@ class LazyFaultsIT {
         try (Stream<Path> layers = Files.list(suite.root().resolve("lib/stargz/layers"))) {
             assertThat(layers).isEmpty();
         }
-        String good = registry.add("good", List.of(layer()));
+        String good = registry.add("good", List.of(layer(3)));
         reader(suite, good);
         checkReads(suite, 1);
     }
@@ -299,7 +299,7 @@ class LazyFaultsIT {
         }
         suite.ctr("images", "rm", "--sync", image).ok();
         await().atMost(Programs.PATIENCE).untilAsserted(() -> {
-            assertThat(Files.readString(Path.of("/proc/self/mounts"))).doesNotContain("fuse.stargz");
+            assertThat(Files.readString(Path.of("/proc/self/mounts"))).doesNotContain(suite.root() + "/lib/stargz/");
             try (Stream<Path> layers = Files.list(suite.root().resolve("lib/stargz/layers"))) {
                 assertThat(layers).isEmpty();
             }
@@ -416,24 +416,23 @@ class LazyFaultsIT {
         assertThat(ran.lines().stream().filter("1000"::equals)).hasSize(10 * LAYERS);
     }
 
-    /** More layers than it can have open: those beyond are ordinary, and what runs goes on. */
+    /** More layers than it can have open: it says so, and what runs goes on. */
     @Test
-    void layersBeyondTheLimitOfDescriptorsAreOrdinaryAndSayWhy() throws IOException {
+    void layersBeyondTheLimitOfDescriptorsAreRefused() throws IOException {
         Suite suite = upWithFewDescriptors();
         String first = registry.add("app", List.of(layer()));
         reader(suite, first);
         String last = first;
+        Ran beyond = suite.longshore("image", "lazy", first).ok();
         for (int image = 0; image < 6; image++) {
             List<LazyLayer> layers = new ArrayList<>();
             for (int i = 0; i < 80; i++) {
                 layers.add(small("small-" + i, 1000 * image + i));
             }
             last = registry.add("many-" + image, layers);
-            pull(suite, last);
+            beyond = suite.longshore("pull", "--snapshotter", "stargz", last);
         }
-        assertThat(suite.longshore("image", "lazy", last).ok().out())
-                .contains("no")
-                .contains("open files");
+        beyond.failedWith("too many open files");
         for (int file = 0; file < 4; file++) {
             checkReads(suite, file);
         }
@@ -445,7 +444,10 @@ class LazyFaultsIT {
                 .mapToObj(i -> small("small-" + i, -i - 1))
                 .toList();
         String after = registry.add("after", again);
-        pull(suite, after);
+        await().atMost(Programs.PATIENCE)
+                .until(() -> suite.longshore("pull", "--snapshotter", "stargz", after)
+                                .exit()
+                        == 0);
         assertThat(suite.longshore("image", "lazy", after).ok().lines())
                 .hasSize(11)
                 .allSatisfy(line -> assertThat(line).doesNotContain(" no "));

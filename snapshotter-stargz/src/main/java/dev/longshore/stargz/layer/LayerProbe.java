@@ -32,12 +32,14 @@ final class LayerProbe {
     private static final int TAIL = 48 << 10;
 
     /**
-     * What a layer may ask of the memory of a program that serves many: half a million entries, chunks of 16 MiB (4 MiB is what
-     * converters make).
+     * What a layer may ask of the memory of a program that serves many: a quarter of a million entries, beside the compressed table, and
+     * chunks of 16 MiB (4 MiB is what converters make).
      */
-    private static final IndexLimits INDEX_LIMITS = new IndexLimits(500_000, 64 << 20, 16L << 20);
+    private static final int MAX_ENTRIES = 250_000;
 
-    private static final TocLimits TOC_LIMITS = new TocLimits(32L << 20, 512L << 20, 500_000, 128 << 10, 16L << 20);
+    private static final IndexLimits INDEX_LIMITS = new IndexLimits(MAX_ENTRIES, 64 << 20, 16L << 20);
+
+    private static final TocLimits TOC_LIMITS = new TocLimits(24L << 20, 512L << 20, MAX_ENTRIES, 128 << 10, 16L << 20);
 
     private final BlobSources sources;
     private final Traffic traffic;
