@@ -65,6 +65,7 @@ final class FuseSession {
     private final Map<Long, PendingRead> remote = new ConcurrentHashMap<>();
 
     private final AtomicInteger users = new AtomicInteger(THREADS);
+    private final AtomicInteger serving = new AtomicInteger(THREADS);
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean silent;
 
@@ -137,6 +138,11 @@ final class FuseSession {
             // The other thread goes on; without any, readers wait until the mount is taken over.
             log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a thread that serves a layer ends");
         } finally {
+            if (serving.decrementAndGet() == 0) {
+                // Whoever still waits is told by somebody else, or not at all; and a registry may be waited for as long
+                // as it takes.
+                remote.values().forEach(PendingRead::abandon);
+            }
             release();
         }
     }
@@ -325,16 +331,21 @@ final class FuseSession {
     private void readRemote(Request.Read read, int inode, int length, PendingRead pending) {
         NativeBuffer out = workers.takeBuffer();
         try {
-            int result;
+            int result = -Errno.EIO;
             try {
-                ByteBuffer to = body(out).limit(length);
-                data.read(inode, read.offset(), to);
-                result = filled(to, length);
+                if (pending.begin()) {
+                    ByteBuffer to = body(out).limit(length);
+                    data.read(inode, read.offset(), to);
+                    result = filled(to, length);
+                }
             } catch (IOException | RuntimeException | VirtualMachineError e) {
-                failures.tell(inode, read.offset(), e);
-                result = -Errno.EIO;
+                if (!pending.isAbandoned()) {
+                    failures.tell(inode, read.offset(), e);
+                }
+            } finally {
+                pending.end();
             }
-            if (pending.answer()) {
+            if (pending.answer() && !pending.isAbandoned()) {
                 reply(read.header().unique(), result, out);
             }
         } catch (ErrnoException e) {
