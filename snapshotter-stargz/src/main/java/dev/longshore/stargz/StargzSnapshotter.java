@@ -199,6 +199,14 @@ final class StargzSnapshotter implements Snapshotter {
         if (source.isEmpty()) {
             return Optional.of(NO_SOURCE);
         }
+        try {
+            Optional<String> shortage = Descriptors.shortage();
+            if (shortage.isPresent()) {
+                return shortage;
+            }
+        } catch (IOException e) {
+            return Optional.of("it cannot be found out how many files are open: " + e.getMessage());
+        }
         for (int attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
             switch (resolve(context, source.get())) {
                 case Resolved.Ordinary(String reason) -> {
