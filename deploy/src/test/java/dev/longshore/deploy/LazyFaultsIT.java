@@ -23,9 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Layers that mean harm, registries that do not keep their word, and machines that have run out of something: under the real programs. */
 class LazyFaultsIT {
@@ -176,63 +174,70 @@ class LazyFaultsIT {
         });
     }
 
-    static Stream<Arguments> hostile() throws IOException {
+    private record Hostile(String name, LazyLayer layer, String why) {}
+
+    private static List<Hostile> hostile() throws IOException {
         LazyLayer good = layer();
         String directory = "{\"name\":\"%s\",\"type\":\"dir\",\"mode\":16877," + TIME + "}";
-        return Stream.of(
-                Arguments.of("a name twice", good.withEntries(directory.formatted("kept")), "second entry"),
-                Arguments.of("..", good.withEntries(directory.formatted("a/../../b")), "\"..\""),
-                Arguments.of("an absolute name", good.withEntries(directory.formatted("/etc")), "relative"),
-                Arguments.of(
+        return List.of(
+                new Hostile("a name twice", good.withEntries(directory.formatted("kept")), "second entry"),
+                new Hostile("..", good.withEntries(directory.formatted("a/../../b")), "\"..\""),
+                new Hostile("an absolute name", good.withEntries(directory.formatted("/etc")), "relative"),
+                new Hostile(
                         "an entry under a file",
                         good.withEntries("{\"name\":\"l\",\"type\":\"symlink\",\"linkName\":\"/etc\"},"
                                 + directory.formatted("l/passwd")),
                         "no folder"),
-                Arguments.of(
+                new Hostile(
                         "a loop of links",
                         good.withEntries(
                                 "{\"name\":\"x\",\"type\":\"hardlink\",\"linkName\":\"y\"},{\"name\":\"y\",\"type\":\"hardlink\",\"linkName\":\"x\"}"),
                         "leads to itself"),
-                Arguments.of(
+                new Hostile(
                         "overlapping chunks",
                         good.withEntries(
                                 "{\"name\":\"x\",\"type\":\"reg\",\"size\":9,\"offset\":0},{\"name\":\"y\",\"type\":\"reg\",\"size\":9,\"offset\":0,\"innerOffset\":5}"),
                         "overlaps"),
-                Arguments.of(
+                new Hostile(
                         "a chunk outside of the layer",
                         good.withEntries("{\"name\":\"x\",\"type\":\"reg\",\"size\":9,\"offset\":1099511627776}"),
                         "1099511627776"),
-                Arguments.of(
+                new Hostile(
                         "a chunk outside of its file",
                         good.withEntries("{\"name\":\"x\",\"type\":\"reg\",\"size\":9,\"chunkSize\":10,\"offset\":0}"),
                         "9"),
-                Arguments.of(
+                new Hostile(
                         "a table that is not the promised one",
                         good.promising(Digest.sha256(new byte[0])),
                         "not the one that the image names"),
-                Arguments.of("a footer that points outside", good.withFooter(Long.MAX_VALUE), "9223372036854775807"),
-                Arguments.of("a footer that points into a stream", good.withFooter(100), "TOC"),
-                Arguments.of("ten million entries", manyEntries(), "more than 250000 entries"),
-                Arguments.of("a bomb", bomb(), "bytes uncompressed"));
+                new Hostile("a footer that points outside", good.withFooter(Long.MAX_VALUE), "9223372036854775807"),
+                new Hostile("a footer that points into a stream", good.withFooter(100), "TOC"),
+                new Hostile("ten million entries", manyEntries(), "more than 250000 entries"),
+                new Hostile("a bomb", bomb(), "bytes uncompressed"));
     }
 
-    @ParameterizedTest(name = "{0}")
-    @MethodSource("hostile")
-    void hostileLayerIsAnOrdinaryOneThatSaysWhy(String name, LazyLayer layer, String why) throws IOException {
+    @Test
+    void hostileLayersAreOrdinaryOnesThatSayWhy() throws IOException {
         Suite suite = up();
-        String image = registry.add("hostile", List.of(layer));
-        pull(suite, image);
-        assertThat(suite.longshore("image", "lazy", image).ok().out())
-                .as(name)
-                .contains("no")
-                .contains(why);
-        assertThat(run(suite, image, "sha256sum", "/file-2").ok().out()).startsWith(sum(random(2)));
-        assertThat(suite.log(PROGRAM)).contains("layer is not read lazily").contains(why);
-        // Of that attempt nothing is left, and the next image is none the worse for it.
-        try (Stream<Path> layers = Files.list(suite.root().resolve("lib/stargz/layers"))) {
-            assertThat(layers).isEmpty();
-        }
         String good = registry.add("good", List.of(layer(3)));
+        for (Hostile hostile : hostile()) {
+            String image = registry.add("hostile", List.of(hostile.layer));
+            pull(suite, image);
+            assertThat(suite.longshore("image", "lazy", image).ok().out())
+                    .as(hostile.name)
+                    .contains(" no ")
+                    .contains(hostile.why);
+            assertThat(run(suite, image, "sha256sum", "/file-2").ok().out())
+                    .as(hostile.name)
+                    .startsWith(sum(random(2)));
+            assertThat(suite.log(PROGRAM)).contains("layer is not read lazily").contains(hostile.why);
+            // Of that attempt nothing is left.
+            try (Stream<Path> layers = Files.list(suite.root().resolve("lib/stargz/layers"))) {
+                assertThat(layers).as(hostile.name).isEmpty();
+            }
+            // Some differ in what the archive does not have: the snapshot of the one must not be the next one's.
+            suite.ctr("images", "rm", "--sync", image).ok();
+        }
         reader(suite, good);
         checkReads(suite, 1);
     }
@@ -416,40 +421,35 @@ class LazyFaultsIT {
         assertThat(ran.lines().stream().filter("1000"::equals)).hasSize(10 * LAYERS);
     }
 
-    /** More layers than it can have open: it says so, and what runs goes on. */
-    @Test
-    void layersBeyondTheLimitOfDescriptorsAreRefused() throws IOException {
-        Suite suite = upWithFewDescriptors();
-        String first = registry.add("app", List.of(layer()));
-        reader(suite, first);
-        String last = first;
-        Ran beyond = suite.longshore("image", "lazy", first).ok();
-        for (int image = 0; image < 6; image++) {
-            List<LazyLayer> layers = new ArrayList<>();
-            for (int i = 0; i < 80; i++) {
-                layers.add(small("small-" + i, 1000 * image + i));
-            }
-            last = registry.add("many-" + image, layers);
-            beyond = suite.longshore("pull", "--snapshotter", "stargz", last);
+    private static long descriptors(Suite suite) throws IOException {
+        try (Stream<Path> all = Files.list(Path.of("/proc/%d/fd".formatted(suite.pid(PROGRAM))))) {
+            return all.count();
         }
-        beyond.failedWith("too many open files");
+    }
+
+    /** More layers than it can have open: they are ordinary ones, with the reason; what runs goes on, and so does all else afterwards. */
+    @Test
+    void layersBeyondTheLimitOfDescriptorsAreOrdinary() throws IOException {
+        Suite suite = up();
+        reader(suite, registry.add("app", List.of(layer())));
+        long few = descriptors(suite);
+        // Of this program alone: what 1,000 allow takes minutes to use up.
+        Programs.run(List.of("prlimit", "--nofile=256:256", "--pid", Long.toString(suite.pid(PROGRAM))))
+                .ok();
+        List<LazyLayer> layers =
+                IntStream.range(0, 60).mapToObj(i -> small("small-" + i, i)).toList();
+        String many = registry.add("many", layers);
+        suite.longshore("pull", "--snapshotter", "stargz", many).ok();
+        assertThat(suite.longshore("image", "lazy", many).ok().lines())
+                .anyMatch(line -> line.contains(" yes "))
+                .anyMatch(line -> line.contains("descriptors are in use"));
         for (int file = 0; file < 4; file++) {
             checkReads(suite, file);
         }
-        for (int image = 0; image < 6; image++) {
-            suite.ctr("images", "rm", "--sync", last.replaceFirst("many-.*", "many-" + image))
-                    .ok();
-        }
-        List<LazyLayer> again = IntStream.range(0, 10)
-                .mapToObj(i -> small("small-" + i, -i - 1))
-                .toList();
-        String after = registry.add("after", again);
-        await().atMost(Programs.PATIENCE)
-                .until(() -> suite.longshore("pull", "--snapshotter", "stargz", after)
-                                .exit()
-                        == 0);
-        assertThat(suite.longshore("image", "lazy", after).ok().lines())
-                .hasSize(11)
-                .allSatisfy(line -> assertThat(line).doesNotContain(" no "));
+        suite.ctr("images", "rm", "--sync", many).ok();
+        await().atMost(Programs.PATIENCE).until(() -> descriptors(suite) < few + 20);
+        String after = registry.add("after", List.of(small("small", -1)));
+        suite.longshore("pull", "--snapshotter", "stargz", after).ok();
+        assertThat(suite.longshore("image", "lazy", after).ok().lines()).anyMatch(line -> line.contains(" yes "));
     }
 }
