@@ -341,16 +341,16 @@ lazy_table() {
   lazy_amount 'bytes from the registry for the one and the other, MB' lazy-start-bytes 1000000 1.0
   lazy_amount 'requests for that' lazy-start-requests 1 -
   lazy_row 'the same over 100 Mbit/s, ms' lazy-slow -
+  verdict=-
+  ratio=$(ratio lazy-slow-l lazy-slow-c)
+  judge 'a lazy pull over 100 Mbit/s, by a full one' "$ratio" 0.1
+  echo "| the same, Longshore by the full pull | - | - | - | $ratio | $verdict |"
   lazy_row 'pull and a program that uses some of its library, converted, ms' lazy-program-esgz -
   lazy_amount 'requests for that' lazy-program-esgz-requests 1 -
   lazy_amount 'bytes for that, MB' lazy-program-esgz-bytes 1000000 -
   lazy_row 'the same of what `longshore image optimize` has made, ms' lazy-program-fast -
   lazy_amount 'requests for that' lazy-program-fast-requests 1 -
   lazy_amount 'bytes for that, MB' lazy-program-fast-bytes 1000000 -
-  verdict=-
-  ratio=$(ratio lazy-slow-l lazy-slow-c)
-  judge 'a lazy pull over 100 Mbit/s, by a full one' "$ratio" 0.1
-  echo "| the same, Longshore by the full pull | - | - | - | $ratio | $verdict |"
   lazy_row 'walk of 30,000 entries, cold, ms' lazy-walk 0.2
   lazy_row 'open and read of 3,000 small files, cold, ms' lazy-small 0.2
   lazy_row '100 MB in a row from the registry, ms' lazy-big 0.2
