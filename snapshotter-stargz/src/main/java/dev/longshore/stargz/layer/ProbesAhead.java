@@ -156,8 +156,13 @@ final class ProbesAhead implements AutoCloseable {
      */
     Optional<Probed.Found> take(CallContext context, LayerSource source, Path index)
             throws IOException, InterruptedException {
-        Begun begun = all.remove(source.digest());
-        if (begun == null || begun.taken.compareAndSet(false, true)) {
+        Begun begun = all.get(source.digest());
+        // An image may name the layers of another as its own: those would be fetched from wherever it says from then
+        // on.
+        if (begun == null
+                || !begun.source.reference().equals(source.reference())
+                || !all.remove(source.digest(), begun)
+                || begun.taken.compareAndSet(false, true)) {
             return Optional.empty();
         }
         if (!begun.ended.await(context.deadline().remaining().toNanos(), TimeUnit.NANOSECONDS)) {

@@ -499,6 +499,23 @@ class LayersTest {
     }
 
     @Test
+    void whatOneImageSaysOfAnothersLayersIsNotUsedForThat() throws Exception {
+        serve();
+        Layers layers = layers(SETTINGS, ROOMY);
+        layers.resolve(context(), served.source(List.of(OTHER)));
+        await().until(() -> Files.exists(ahead()));
+        int requests = served.ranges().size();
+        LayerSource same = served.other(OTHER, served.annotations());
+        ImageName elsewhere = ImageName.parse(served.reference().toString().replace("/app:", "/elsewhere:"));
+        Resolved resolved = layers.resolve(
+                context(),
+                new LayerSource(elsewhere, OTHER, List.of(), same.toc(), same.annotations(), same.prefetch()));
+        assertThat(resolved).isInstanceOf(Lazy.class);
+        assertThat(((Lazy) resolved).layer().reference()).isEqualTo(elsewhere);
+        assertThat(served.ranges()).hasSizeGreaterThan(requests);
+    }
+
+    @Test
     void neighborsThatNobodyAsksForAreGoneAfterARestart() throws Exception {
         serve();
         Layers layers = layers(SETTINGS, ROOMY);
