@@ -10,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +36,12 @@ final class ChunkStore implements AutoCloseable {
     private final FileChannel data;
     private final FileChannel bits;
     private final ReentrantLock lock = new ReentrantLock();
+
+    /**
+     * Read-locked from the first byte of a chunk that is written to its bit, write-locked from a bit that is cleared to the hole: else
+     * there could be a hole where a chunk counts as here and checked. Taken before {@code lock}.
+     */
+    private final ReentrantReadWriteLock writing = new ReentrantReadWriteLock();
 
     // Guarded by lock.
     private final BitSet present;
@@ -152,7 +159,9 @@ final class ChunkStore implements AutoCloseable {
         }
         lock.lock();
         try {
-            if (closed || checked.nextClearBit(table.first(inode)) < table.end(inode)) {
+            int first = table.first(inode);
+            int end = table.end(inode);
+            if (closed || checked.nextClearBit(first) < end || present.nextClearBit(first) < end) {
                 return Optional.empty();
             }
             left.set(inode);
@@ -212,6 +221,20 @@ final class ChunkStore implements AutoCloseable {
      * @throws IOException if the disk does not take it; then it is not here
      */
     void put(int chunk, ByteBuffer bytes) throws IOException {
+        boolean added;
+        writing.readLock().lock();
+        try {
+            added = write(chunk, bytes);
+        } finally {
+            writing.readLock().unlock();
+        }
+        if (added) {
+            cache.stored(bytes.remaining());
+        }
+    }
+
+    /** @return whether it was not here */
+    private boolean write(int chunk, ByteBuffer bytes) throws IOException {
         ByteBuffer buffer = bytes.slice();
         FileChannel file = data(chunk);
         long position = table.position(chunk);
@@ -219,19 +242,16 @@ final class ChunkStore implements AutoCloseable {
             file.write(buffer, position + buffer.position());
         }
         sum(chunk, bytes);
-        boolean added;
         lock.lock();
         try {
             checked.set(chunk);
             used.set(chunk);
-            added = !present.get(chunk);
+            boolean added = !present.get(chunk);
             present.set(chunk);
             writeBit(chunk);
+            return added;
         } finally {
             lock.unlock();
-        }
-        if (added) {
-            cache.stored(bytes.remaining());
         }
     }
 
@@ -329,7 +349,8 @@ final class ChunkStore implements AutoCloseable {
             sum(chunk, bytes);
             lock.lock();
             try {
-                checked.set(chunk);
+                // It may have gone since it was read.
+                checked.set(chunk, present.get(chunk));
             } finally {
                 lock.unlock();
             }
@@ -395,36 +416,49 @@ final class ChunkStore implements AutoCloseable {
         long freed = 0;
         while (freed < wanted) {
             int victim;
-            lock.lock();
+            writing.writeLock().lock();
             try {
-                if (kept) {
-                    return freed;
-                }
-                victim = present.nextSetBit(hand);
+                victim = victim();
                 if (victim < 0) {
-                    hand = 0;
                     return freed;
                 }
-                hand = victim + 1;
-                if (left.get(table.inode(victim))) {
-                    continue;
-                }
-                if (used.get(victim)) {
-                    used.clear(victim);
-                    continue;
-                }
-                present.clear(victim);
-                checked.clear(victim);
-                writeBit(victim);
+                // Whoever reads it just now finds zeros, sees that they are wrong, and fetches it.
+                FileCalls.punchHole(file(victim), table.position(victim), table.size(victim));
             } finally {
-                lock.unlock();
+                writing.writeLock().unlock();
             }
-            // Whoever reads it just now finds zeros, sees that they are wrong, and fetches it.
-            FileCalls.punchHole(file(victim), table.position(victim), table.size(victim));
             freed += table.size(victim);
             cache.removed(table.size(victim));
         }
         return freed;
+    }
+
+    /** The next chunk to give back, which is no longer here; negative at the end of the layer. */
+    private int victim() throws IOException {
+        lock.lock();
+        try {
+            if (kept) {
+                return -1;
+            }
+            for (int next = present.nextSetBit(hand); next >= 0; next = present.nextSetBit(hand)) {
+                hand = next + 1;
+                if (left.get(table.inode(next))) {
+                    continue;
+                }
+                if (used.get(next)) {
+                    used.clear(next);
+                    continue;
+                }
+                present.clear(next);
+                checked.clear(next);
+                writeBit(next);
+                return next;
+            }
+            hand = 0;
+            return -1;
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
