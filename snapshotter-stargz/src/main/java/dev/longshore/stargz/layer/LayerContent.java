@@ -262,7 +262,7 @@ final class LayerContent implements FileData, AutoCloseable {
                 List<Claim> claims = claim(table.streamStart(chunk.number()), window.of(chunk));
                 if (!claims.isEmpty()) {
                     promise = coming.get(chunk.number());
-                    fetchers.execute(() -> onDemand(claims));
+                    begin(claims);
                 }
                 if (promise == null) {
                     promise = coming.get(chunk.number());
@@ -288,10 +288,27 @@ final class LayerContent implements FileData, AutoCloseable {
                 List<Claim> claims = claim(
                         table.streamStart(next), Math.min(ahead / 2, index.blobEnd(end - 1) - index.blobOffset(next)));
                 if (!claims.isEmpty()) {
-                    fetchers.execute(() -> onDemand(claims));
+                    begin(claims);
                 }
             }
         }
+    }
+
+    private void begin(List<Claim> claims) {
+        try {
+            fetchers.execute(() -> onDemand(claims));
+        } catch (RuntimeException | Error e) {
+            // The program ends, or there is no thread to be had: nobody would keep what was promised.
+            fail(claims, e);
+            throw e;
+        }
+    }
+
+    private void fail(List<Claim> claims, Throwable cause) {
+        claims.stream()
+                .flatMap(claim -> claim.chunks.stream())
+                .forEach(chunk -> Optional.ofNullable(coming.remove(chunk))
+                        .ifPresent(promise -> promise.completeExceptionally(cause)));
     }
 
     private void onDemand(List<Claim> claims) {
@@ -364,11 +381,9 @@ final class LayerContent implements FileData, AutoCloseable {
                     again = false;
                 }
             }
-        } catch (IOException | RuntimeException e) {
-            claims.subList(done[0], claims.size()).stream()
-                    .flatMap(claim -> claim.chunks.stream())
-                    .forEach(chunk -> Optional.ofNullable(coming.remove(chunk))
-                            .ifPresent(promise -> promise.completeExceptionally(e)));
+        } catch (IOException | RuntimeException | Error e) {
+            // Also for want of memory: who reads must not wait for ever.
+            fail(claims.subList(done[0], claims.size()), e);
             throw e;
         }
     }
