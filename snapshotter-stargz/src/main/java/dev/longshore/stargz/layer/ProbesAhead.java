@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -107,8 +106,10 @@ final class ProbesAhead implements AutoCloseable {
             }
         }
 
-        private boolean isOld() {
-            return System.nanoTime() - began > patience.plus(KEPT).toNanos();
+        /** Whether nobody has asked for it; one that is being done goes on, as it will write its index. */
+        private boolean isRubbish() {
+            return System.nanoTime() - began > patience.plus(KEPT).toNanos()
+                    && (ended.getCount() == 0 || taken.compareAndSet(false, true));
         }
     }
 
@@ -130,13 +131,15 @@ final class ProbesAhead implements AutoCloseable {
     }
 
     private void forgetOld() {
-        for (Iterator<Begun> each = all.values().iterator(); each.hasNext(); ) {
-            Begun begun = each.next();
-            if (begun.isOld()) {
-                each.remove();
-                begun.taken.set(true);
+        for (Digest digest : all.keySet()) {
+            // At once: the next one of the same layer has its index in the same place.
+            all.computeIfPresent(digest, (_, begun) -> {
+                if (!begun.isRubbish()) {
+                    return begun;
+                }
                 delete(begun);
-            }
+                return null;
+            });
         }
     }
 
