@@ -2,6 +2,7 @@ package dev.longshore.stargz.fuse;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.concurrent.CompletableFuture;
 
 /** The contents of a layer's files. Safe for use by many threads. */
 @FunctionalInterface
@@ -18,7 +19,17 @@ public interface FileData {
     void read(int inode, long offset, ByteBuffer to) throws IOException;
 
     /**
-     * As {@link #read}, if the bytes are on this machine. Asked first, on one of the few threads that serve a mount, so it must
+     * As {@link #read(int, long, ByteBuffer)}, for a reader who may go meanwhile. No thread is interrupted for that: it would close the
+     * files that it reads from just then, under all other readers.
+     *
+     * @param gone done once nobody waits for the bytes
+     */
+    default void read(int inode, long offset, ByteBuffer to, CompletableFuture<Void> gone) throws IOException {
+        read(inode, offset, to);
+    }
+
+    /**
+     * As {@link #read(int, long, ByteBuffer)}, if the bytes are on this machine. Asked first, on one of the few threads that serve a mount, so it must
      * not wait for a network.
      *
      * @return false if they are not here, or it is not known; {@code to} is then as it was

@@ -333,17 +333,15 @@ final class FuseSession {
         try {
             int result = -Errno.EIO;
             try {
-                if (pending.begin()) {
+                if (!pending.isAbandoned()) {
                     ByteBuffer to = body(out).limit(length);
-                    data.read(inode, read.offset(), to);
+                    data.read(inode, read.offset(), to, pending.gone());
                     result = filled(to, length);
                 }
             } catch (IOException | RuntimeException | VirtualMachineError e) {
                 if (!pending.isAbandoned()) {
                     failures.tell(inode, read.offset(), e);
                 }
-            } finally {
-                pending.end();
             }
             if (pending.answer() && !pending.isAbandoned()) {
                 reply(read.header().unique(), result, out);

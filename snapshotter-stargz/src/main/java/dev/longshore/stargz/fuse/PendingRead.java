@@ -4,11 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
 
 /** A read that somebody waits for, who may be killed meanwhile. */
 final class PendingRead {
@@ -23,61 +22,25 @@ final class PendingRead {
     private final AtomicBoolean interrupted = new AtomicBoolean();
     private final CountDownLatch answered = new CountDownLatch(1);
     private final AtomicBoolean answer = new AtomicBoolean();
-    private final ReentrantLock lock = new ReentrantLock();
-
-    // Guarded by lock.
-    private @Nullable Thread worker;
-    private boolean abandoned;
+    private final CompletableFuture<Void> gone = new CompletableFuture<>();
 
     /** @param thread that reads; 0 for the kernel's own reading ahead */
     PendingRead(int thread) {
         this.thread = thread;
     }
 
-    /** The caller does the read; false if nobody wants it any more. */
-    boolean begin() {
-        lock.lock();
-        try {
-            worker = Thread.currentThread();
-            return !abandoned;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** The caller is done with it, and not interrupted any more. */
-    void end() {
-        lock.lock();
-        try {
-            worker = null;
-            if (abandoned) {
-                Thread.interrupted();
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /** It is not to be answered by this program: whoever does the read need not wait for it. */
     void abandon() {
-        lock.lock();
-        try {
-            abandoned = true;
-            if (worker != null) {
-                worker.interrupt();
-            }
-        } finally {
-            lock.unlock();
-        }
+        gone.complete(null);
     }
 
     boolean isAbandoned() {
-        lock.lock();
-        try {
-            return abandoned;
-        } finally {
-            lock.unlock();
-        }
+        return gone.isDone();
+    }
+
+    /** Done once it is abandoned. */
+    CompletableFuture<Void> gone() {
+        return gone;
     }
 
     /** Whether it is for the caller to answer: there is one answer. */

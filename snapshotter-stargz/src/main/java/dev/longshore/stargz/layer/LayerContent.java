@@ -164,8 +164,13 @@ final class LayerContent implements FileData, AutoCloseable {
 
     @Override
     public void read(int inode, long offset, ByteBuffer to) throws IOException {
+        read(inode, offset, to, new CompletableFuture<>());
+    }
+
+    @Override
+    public void read(int inode, long offset, ByteBuffer to, CompletableFuture<Void> gone) throws IOException {
         try {
-            forEachPart(inode, offset, to, this::read);
+            forEachPart(inode, offset, to, (chunk, within, part) -> read(chunk, within, part, gone));
         } catch (IOException e) {
             traffic.failure();
             throw e;
@@ -210,7 +215,7 @@ final class LayerContent implements FileData, AutoCloseable {
         }
     }
 
-    private boolean read(Chunk chunk, int within, ByteBuffer to) throws IOException {
+    private boolean read(Chunk chunk, int within, ByteBuffer to, CompletableFuture<Void> gone) throws IOException {
         if (fromStore(chunk.number(), within, to)) {
             traffic.hit();
             return true;
@@ -219,7 +224,7 @@ final class LayerContent implements FileData, AutoCloseable {
         traffic.beginDemand();
         long began = System.nanoTime();
         try {
-            onDemand(chunk, within, to);
+            onDemand(chunk, within, to, gone);
             return true;
         } finally {
             traffic.endDemand(Duration.ofNanos(System.nanoTime() - began));
@@ -251,7 +256,7 @@ final class LayerContent implements FileData, AutoCloseable {
         return index.isDigest(number, digester.digest());
     }
 
-    private void onDemand(Chunk chunk, int within, ByteBuffer to) throws IOException {
+    private void onDemand(Chunk chunk, int within, ByteBuffer to, CompletableFuture<Void> gone) throws IOException {
         for (int attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
             CompletableFuture<Void> promise = coming.get(chunk.number());
             if (promise == null) {
@@ -269,7 +274,7 @@ final class LayerContent implements FileData, AutoCloseable {
                 }
             }
             if (promise != null) {
-                await(promise);
+                await(promise, gone);
                 if (fromStore(chunk.number(), within, to)) {
                     return;
                 }
@@ -320,9 +325,12 @@ final class LayerContent implements FileData, AutoCloseable {
         }
     }
 
-    private void await(CompletableFuture<Void> promise) throws IOException {
+    private void await(CompletableFuture<Void> promise, CompletableFuture<Void> gone) throws IOException {
         try {
-            promise.get();
+            CompletableFuture.anyOf(promise, gone).get();
+            if (gone.isDone()) {
+                throw new InterruptedIOException("nobody waits for bytes of %s any more".formatted(blob));
+            }
         } catch (ExecutionException e) {
             Throwable cause = Objects.requireNonNull(e.getCause());
             throw new IOException(cause.getMessage(), cause);

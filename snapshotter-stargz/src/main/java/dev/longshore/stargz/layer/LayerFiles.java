@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
@@ -42,22 +43,27 @@ final class LayerFiles implements FileData, BackingFiles, AutoCloseable {
 
     @Override
     public void read(int inode, long offset, ByteBuffer to) throws IOException {
-        read(inode, offset, to, content -> {
-            content.read(inode, offset, to);
+        read(inode, offset, to, new CompletableFuture<>());
+    }
+
+    @Override
+    public void read(int inode, long offset, ByteBuffer to, CompletableFuture<Void> gone) throws IOException {
+        fromEither(inode, offset, to, content -> {
+            content.read(inode, offset, to, gone);
             return true;
         });
     }
 
     @Override
     public boolean readLocal(int inode, long offset, ByteBuffer to) throws IOException {
-        return read(inode, offset, to, content -> content.readLocal(inode, offset, to));
+        return fromEither(inode, offset, to, content -> content.readLocal(inode, offset, to));
     }
 
     private interface ChunkRead {
         boolean from(LayerContent content) throws IOException;
     }
 
-    private boolean read(int inode, long offset, ByteBuffer to, ChunkRead chunkRead) throws IOException {
+    private boolean fromEither(int inode, long offset, ByteBuffer to, ChunkRead chunkRead) throws IOException {
         Optional<ErofsFiles> complete = image;
         if (complete.isEmpty()) {
             lock.readLock().lock();
