@@ -89,7 +89,12 @@ final class StargzSnapshotter implements Snapshotter {
                 OverlaySnapshotter.open(root, options, clock, files -> mounts.unmount(StargzLayout.id(files), files));
         StargzSnapshotter snapshotter = new StargzSnapshotter(overlay, layers, mounts, prefetchTimeout);
         try {
-            snapshotter.restoreAll();
+            layers.keepChunks(true);
+            try {
+                snapshotter.restoreAll();
+            } finally {
+                layers.keepChunks(false);
+            }
             return snapshotter;
         } catch (IOException | RuntimeException e) {
             overlay.close();

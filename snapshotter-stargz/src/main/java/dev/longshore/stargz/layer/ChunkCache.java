@@ -26,6 +26,7 @@ public final class ChunkCache {
     private final Deque<ChunkStore> stores = new ArrayDeque<>();
     private long bytes;
     private long images;
+    private boolean held;
 
     /** @param limit uncompressed bytes of all chunks; a little more for a moment */
     public ChunkCache(long limit) {
@@ -58,6 +59,16 @@ public final class ChunkCache {
             if (stores.remove(store)) {
                 bytes -= stored;
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether nothing is given back, however much there is: it is not known yet what must be left as it is. */
+    void hold(boolean all) {
+        lock.lock();
+        try {
+            held = all;
         } finally {
             lock.unlock();
         }
@@ -107,7 +118,7 @@ public final class ChunkCache {
         lock.lock();
         try {
             bytes += count;
-            if (bytes <= limit) {
+            if (bytes <= limit || held) {
                 return;
             }
         } finally {

@@ -294,6 +294,14 @@ public final class Layers implements AutoCloseable {
         Files.deleteIfExists(folder);
     }
 
+    /**
+     * Whether all chunks stay. For the start: what the kernel reads of the files of a layer is known when the last of its mounts has been
+     * taken over.
+     */
+    public void keepChunks(boolean all) {
+        cache.hold(all);
+    }
+
     /** Removes what is stored of layers other than these. For the start, before any other is asked for. */
     public void keepOnly(Set<Digest> used) throws IOException {
         Set<Path> kept = Set.copyOf(used.stream().map(layout::layer).toList());
