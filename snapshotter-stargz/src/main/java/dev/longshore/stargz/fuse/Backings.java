@@ -109,7 +109,7 @@ final class Backings implements AutoCloseable {
             }
         }
         if (count == null) {
-            write(inode, THROUGH_US);
+            noteThroughUs(inode);
         }
         opened.put(inode, count == null ? 1 : Math.min(UNKNOWN, count + 1));
         return new Opened(OptionalInt.empty(), true);
@@ -134,6 +134,15 @@ final class Backings implements AutoCloseable {
         write(inode, id.getAsInt());
         told.put(inode, id.getAsInt());
         return id;
+    }
+
+    private void noteThroughUs(int inode) {
+        try {
+            write(inode, THROUGH_US);
+        } catch (IOException e) {
+            // A disk that is full: it can be read all the same, and is told when it is not open any more.
+            log.atWarn().addKeyValue("inode", inode).setCause(e).log("cannot write the journal of backing files");
+        }
     }
 
     private void write(int inode, int id) throws IOException {
