@@ -300,7 +300,13 @@ final class FuseSession {
         long left = index.size(inode) - read.offset();
         int length = (int) Math.max(0, Math.min(Math.min(read.size(), MAX_READ), left));
         if (length > out.size() - Protocol.OUT_HEADER) {
-            NativeBuffer large = workers.takeBuffer();
+            NativeBuffer large;
+            try {
+                large = workers.takeBuffer();
+            } catch (VirtualMachineError e) {
+                fail(read, inode, e, out);
+                return;
+            }
             try {
                 readLocal(read, inode, length, large);
             } finally {
@@ -329,7 +335,13 @@ final class FuseSession {
     }
 
     private void readRemote(Request.Read read, int inode, int length, PendingRead pending) {
-        NativeBuffer out = workers.takeBuffer();
+        NativeBuffer out;
+        try {
+            out = workers.takeBuffer();
+        } catch (VirtualMachineError e) {
+            refuse(read, inode, pending, e);
+            return;
+        }
         try {
             int result = -Errno.EIO;
             try {
@@ -350,6 +362,20 @@ final class FuseSession {
             log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
         } finally {
             workers.giveBack(out);
+            remote.remove(read.header().unique(), pending);
+            release();
+        }
+    }
+
+    /** There is no memory for the answer: who reads must not wait for ever. */
+    private void refuse(Request.Read read, int inode, PendingRead pending, VirtualMachineError cause) {
+        try (NativeBuffer out = new NativeBuffer(Protocol.OUT_HEADER)) {
+            if (pending.answer() && !pending.isAbandoned()) {
+                fail(read, inode, cause, out);
+            }
+        } catch (ErrnoException e) {
+            log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
+        } finally {
             remote.remove(read.header().unique(), pending);
             release();
         }
