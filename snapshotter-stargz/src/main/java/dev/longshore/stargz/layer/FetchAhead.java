@@ -132,6 +132,12 @@ final class FetchAhead implements AutoCloseable {
                 return; // told to end
             }
         }
+        try {
+            // What others fetch was passed over; they may be reading ahead for nobody who waits.
+            chunks.get().settle();
+        } catch (InterruptedException e) {
+            return; // told to end
+        }
         if (layer.complete()) {
             log.atInfo()
                     .addKeyValue("layer", layer)

@@ -530,6 +530,17 @@ final class LayerContent implements FileData, AutoCloseable {
         return table.count();
     }
 
+    /** Waits until what others fetch just now is here, or cannot be had. */
+    void settle() throws InterruptedException {
+        for (CompletableFuture<Void> promise : List.copyOf(coming.values())) {
+            try {
+                promise.get();
+            } catch (ExecutionException e) {
+                log.atTrace().addKeyValue("layer", blob).setCause(e).log("others have failed to fetch");
+            }
+        }
+    }
+
     /** @param end of the blob: streams that begin there or later are not wanted */
     private int ahead(int from, long end, Purpose purpose, long window) throws IOException {
         int next = store.nextMissing(from);
