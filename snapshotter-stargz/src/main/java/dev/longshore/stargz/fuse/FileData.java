@@ -29,8 +29,8 @@ public interface FileData {
     }
 
     /**
-     * As {@link #read(int, long, ByteBuffer)}, if the bytes are on this machine. Asked first, on one of the few threads that serve a mount, so it must
-     * not wait for a network.
+     * As {@link #read(int, long, ByteBuffer)}, if the bytes are on this machine. Asked first, on one of the few threads that serve a
+     * mount, so it must not wait for a network.
      *
      * @return false if they are not here, or it is not known; {@code to} is then as it was
      */
