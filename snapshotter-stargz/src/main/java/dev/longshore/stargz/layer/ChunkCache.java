@@ -9,7 +9,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The room that all layers have on the disk. When it is used up, a hand goes around over all chunks: what was read since it came by last
- * stays, the rest goes (the clock algorithm). Images of layers stay, so they may have half of it. Safe for use by many threads.
+ * stays, the rest goes (the clock algorithm). Images of layers stay, so they may have half of it; files that are left to the kernel stay,
+ * too, and both may have three quarters. Safe for use by many threads.
  */
 public final class ChunkCache {
 
@@ -27,6 +28,9 @@ public final class ChunkCache {
     private long bytes;
     private long images;
     private boolean held;
+
+    /** Of {@code bytes}, those of files that are left to the kernel. */
+    private long left;
 
     /** @param limit uncompressed bytes of all chunks; a little more for a moment */
     public ChunkCache(long limit) {
@@ -74,6 +78,30 @@ public final class ChunkCache {
         }
     }
 
+    /** Takes the room for a file that is here and stays; false if all that stays would have more than its part. */
+    boolean leave(long count) {
+        lock.lock();
+        try {
+            if (images + left + count > limit / 4 * 3) {
+                return false;
+            }
+            left += count;
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A file that has to stay, whether there is room or not; with a minus, one that need not any more. */
+    void addLeft(long count) {
+        lock.lock();
+        try {
+            left += count;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** An image that is there already. */
     void addImage(long count) {
         lock.lock();
@@ -89,11 +117,11 @@ public final class ChunkCache {
         addImage(-count);
     }
 
-    /** Takes the room for an image; false if images would have more than their half. */
+    /** Takes the room for an image; false if images would have more than their half, or all that stays more than its part. */
     boolean reserveImage(long count) {
         lock.lock();
         try {
-            if (images + count > limit / 2) {
+            if (images + count > limit / 2 || images + left + count > limit / 4 * 3) {
                 return false;
             }
             images += count;

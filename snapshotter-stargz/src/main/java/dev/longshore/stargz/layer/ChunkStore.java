@@ -164,6 +164,9 @@ final class ChunkStore implements AutoCloseable {
             if (closed || checked.nextClearBit(first) < end || present.nextClearBit(first) < end) {
                 return Optional.empty();
             }
+            if (!left.get(inode) && !cache.leave(bytes(inode))) {
+                return Optional.empty();
+            }
             left.set(inode);
             return Optional.of(bigFile(inode));
         } finally {
@@ -175,10 +178,22 @@ final class ChunkStore implements AutoCloseable {
     void keepTold(int inode) {
         lock.lock();
         try {
-            left.set(inode);
+            if (!left.get(inode) && !closed) {
+                left.set(inode);
+                cache.addLeft(bytes(inode));
+            }
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Uncompressed bytes of a file. */
+    private long bytes(int inode) {
+        long sum = 0;
+        for (int chunk = table.first(inode); chunk < table.end(inode); chunk++) {
+            sum += table.size(chunk);
+        }
+        return sum;
     }
 
     private static FileChannel open(Path file) throws IOException {
@@ -467,6 +482,9 @@ final class ChunkStore implements AutoCloseable {
         lock.lock();
         try (data;
                 bits) {
+            if (!closed) {
+                cache.addLeft(-left.stream().mapToLong(this::bytes).sum());
+            }
             closed = true;
             for (FileChannel big : bigData) {
                 if (big != null) {
