@@ -82,6 +82,17 @@ final class InitProcess implements AutoCloseable {
         return Optional.ofNullable(exit);
     }
 
+    /** As {@link #exitWithoutShim}, for a process whose shim was lost just now: it is killed for that. Waits without a call that blocks. */
+    Optional<Exit> soonExitWithoutShim(Duration timeout) {
+        long end = System.nanoTime() + timeout.toNanos();
+        Optional<Exit> known = exitWithoutShim();
+        while (known.isEmpty() && System.nanoTime() < end) {
+            LockSupport.parkNanos(REAP_POLL.toNanos());
+            known = exitWithoutShim();
+        }
+        return known;
+    }
+
     /** As {@link #exitWithoutShim}, for a process that has been killed just now. */
     Optional<Exit> awaitExitWithoutShim(Duration timeout) {
         PidFd current;

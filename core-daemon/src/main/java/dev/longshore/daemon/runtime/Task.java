@@ -157,6 +157,9 @@ public final class Task {
         }
     }
 
+    /** What a task of a lost shim is killed in. */
+    private static final Duration LOST = Duration.ofSeconds(10);
+
     private CompletableFuture<Exit> askForExit(String execId) {
         CompletableFuture<Exit> wait = new CompletableFuture<>();
         WaitRequest request =
@@ -175,7 +178,9 @@ public final class Task {
                 }
                 wait.complete(exit);
             } catch (ContainerdException e) {
-                Optional<Exit> exit = execId.isEmpty() ? init.exitWithoutShim() : Optional.empty();
+                Optional<Exit> exit = execId.isEmpty()
+                        ? init.soonExitWithoutShim(e instanceof UnavailableException ? LOST : Duration.ZERO)
+                        : Optional.empty();
                 exit.ifPresentOrElse(wait::complete, () -> wait.completeExceptionally(e));
             } finally {
                 // Whoever waits next asks again: the id may mean another process by then.
