@@ -29,6 +29,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +46,7 @@ final class Wiring {
 
     private static final Duration LATER = Duration.ofSeconds(15);
 
+    private final CountDownLatch ended = new CountDownLatch(1);
     private final Config config;
     private final Registry registry;
     private final UnixChannels channels = new UnixChannels();
@@ -142,7 +145,10 @@ final class Wiring {
     /** Those who wait for an earlier process's mounts go first. */
     private void rehearseLater() {
         try {
-            Thread.sleep(snapshotter.outcomes().mounts() == 0 ? AT_ONCE : LATER);
+            Duration wait = snapshotter.outcomes().mounts() == 0 ? AT_ONCE : LATER;
+            if (ended.await(wait.toMillis(), TimeUnit.MILLISECONDS)) {
+                return;
+            }
             Rehearsal.read(config.root().resolve("rehearsal"));
             log.atDebug().log("rehearsed");
         } catch (IOException | ContainerdException e) {
@@ -161,6 +167,7 @@ final class Wiring {
             try {
                 PluginServer.serve(config.serve(), metrics, Backend.of(snapshotter));
             } finally {
+                ended.countDown();
                 connections.forEach(PluginConnection::close);
             }
         }

@@ -574,24 +574,12 @@ final class FuseMountIT {
             assertThat(Files.readAllBytes(big)).isEqualTo(content);
         }
         assertThat(reads).hasPositiveValue();
-        awaitReleases(mount, big, reads, content);
-    }
-
-    /** The kernel tells of a release when it likes. */
-    private static void awaitReleases(FuseMount mount, Path big, AtomicInteger reads, byte[] content) throws Exception {
-        for (int attempt = 0; attempt < 100; attempt++) {
+        // The kernel tells of a release when it likes.
+        Awaitility.await().untilAsserted(() -> {
             reads.set(0);
-            try (FileChannel file = FileChannel.open(big)) {
-                Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
-                ByteBuffer read = ByteBuffer.allocate(content.length);
-                while (read.hasRemaining() && file.read(read) >= 0) {}
-                assertThat(read.array()).isEqualTo(content);
-            }
-            if (reads.get() == 0) {
-                return;
-            }
-            Thread.sleep(20);
-        }
-        throw new AssertionError("%s is still read through us".formatted(mount.target()));
+            Files.writeString(Path.of("/proc/sys/vm/drop_caches"), "3");
+            assertThat(Files.readAllBytes(big)).isEqualTo(content);
+            assertThat(reads).hasValue(0);
+        });
     }
 }
