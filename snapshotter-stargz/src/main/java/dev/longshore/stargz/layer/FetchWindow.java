@@ -76,8 +76,8 @@ final class FetchWindow {
 
     /** Compressed bytes to fetch from the stream with {@code chunk} on, which is missing. */
     long of(Chunk chunk) {
-        int first = index.firstChunk(chunk.inode());
-        int end = first + index.chunkCount(chunk.inode());
+        int first = table.first(chunk.inode());
+        int end = table.end(chunk.inode());
         long rest = index.blobEnd(end - 1) - chunk.blobOffset();
         long inFile = readBefore(chunk.number(), first);
         if (rest > Math.max(inFile, LEAST)) {
@@ -92,7 +92,7 @@ final class FetchWindow {
     /** Compressed bytes behind {@code chunk} that should be on their way, when its file is read from one end to the other. */
     long ahead(Chunk chunk) {
         return Math.clamp(
-                readBefore(chunk.number(), index.firstChunk(chunk.inode())) + chunk.blobEnd() - chunk.blobOffset(),
+                readBefore(chunk.number(), table.first(chunk.inode())) + chunk.blobEnd() - chunk.blobOffset(),
                 LEAST,
                 LARGEST);
     }

@@ -285,7 +285,7 @@ final class LayerContent implements FileData, AutoCloseable {
 
     /** Of a file that is read from one end to the other, what is behind {@code chunk}, while the reader is busy with that. */
     private void fetchAhead(Chunk chunk) {
-        int end = index.firstChunk(chunk.inode()) + index.chunkCount(chunk.inode());
+        int end = table.end(chunk.inode());
         long ahead = window.ahead(chunk);
         for (int next = chunk.number() + 1; next < end && index.blobOffset(next) < chunk.blobEnd() + ahead; next++) {
             if (!store.has(next) && !coming.containsKey(next)) {
