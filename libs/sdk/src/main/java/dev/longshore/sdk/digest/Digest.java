@@ -40,7 +40,23 @@ public record Digest(String algorithm, String hex) {
             throw new InvalidArgumentException(
                     "digest \"%.140s\" has no algorithm: expected e.g. sha256:<hex>".formatted(text));
         }
-        return new Digest(text.substring(0, colon), text.substring(colon + 1));
+        String algorithm = text.startsWith("sha256:") ? "sha256" : text.substring(0, colon);
+        return new Digest(algorithm, text.substring(colon + 1));
+    }
+
+    /** What the hexadecimal digits say: 32, 48 or 64 bytes. */
+    public byte[] bytes() {
+        // Not by HexFormat, which asks the string for one character after another.
+        byte[] digits = hex.getBytes(StandardCharsets.ISO_8859_1);
+        byte[] bytes = new byte[digits.length / 2];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (value(digits[2 * i]) << 4 | value(digits[2 * i + 1]));
+        }
+        return bytes;
+    }
+
+    private static int value(byte digit) {
+        return digit <= '9' ? digit - '0' : digit - 'a' + 10;
     }
 
     /** The digest that {@code digester}, made by {@link #digester}, has come to; resets it. */
@@ -83,7 +99,7 @@ public record Digest(String algorithm, String hex) {
 
     /** Over bytes, which is fast also before it is compiled well: tables of contents have tens of thousands of digests. */
     private static boolean isLowerHex(String hex) {
-        for (byte c : hex.getBytes(StandardCharsets.US_ASCII)) {
+        for (byte c : hex.getBytes(StandardCharsets.ISO_8859_1)) {
             if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
                 return false;
             }

@@ -3,6 +3,8 @@ package dev.longshore.sdk.json;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -12,6 +14,8 @@ import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.core.sym.PropertyNameMatcher;
+import tools.jackson.core.util.Named;
 
 /**
  * A document that is too big for a tree, read from front to back in memory that does not grow with it. The caller asks for
@@ -19,9 +23,9 @@ import tools.jackson.core.json.JsonFactory;
  *
  * <pre>{@code
  * reader.beginObject();
- * for (Optional<String> key = reader.nextKey(); key.isPresent(); key = reader.nextKey()) {
- *     switch (key.get()) {
- *         case "name" -> name = reader.string();
+ * for (int key = reader.nextKey(KEYS); key != JsonReader.END; key = reader.nextKey(KEYS)) {
+ *     switch (key) {
+ *         case NAME -> name = reader.string();
  *         default -> reader.skip();
  *     }
  * }
@@ -34,11 +38,38 @@ import tools.jackson.core.json.JsonFactory;
  */
 public final class JsonReader implements AutoCloseable {
 
+    /** Instead of a key's number: there is no further one. */
+    public static final int END = PropertyNameMatcher.MATCH_END_OBJECT;
+
+    /** Instead of a key's number: it is none of those that were asked for. */
+    public static final int OTHER = PropertyNameMatcher.MATCH_UNKNOWN_NAME;
+
     private static final int MAX_DEPTH = 100;
     private static final int MAX_KEY_CHARS = 4096;
 
+    /** The keys that a kind of object may have, numbered from 0: found by the document's bytes, without a string for each. */
+    public static final class Keys {
+
+        private final PropertyNameMatcher matcher;
+
+        private Keys(List<String> names) {
+            matcher = new JsonFactory()
+                    .constructNameMatcher(names.stream().map(Named::fromString).toList(), false);
+        }
+
+        public static Keys of(List<String> names) {
+            return new Keys(names);
+        }
+    }
+
     private final JsonParser parser;
+    private final int maxTextBytes;
     private final String what;
+
+    /** The last string, which is often the next one, too: the digest of a file and that of its only chunk. */
+    private String lastText = "";
+
+    private char[] lastChars = new char[128];
 
     /**
      * Closing the reader closes {@code in}.
@@ -48,6 +79,7 @@ public final class JsonReader implements AutoCloseable {
      * @throws IOException if the first bytes cannot be read
      */
     public JsonReader(InputStream in, int maxTextBytes, String what) throws IOException {
+        this.maxTextBytes = maxTextBytes;
         this.what = what;
         JsonFactory factory = JsonFactory.builder()
                 // JSON is UTF-8 (RFC 8259, 8.1): what looks like UTF-16 here is something else to other readers.
@@ -103,6 +135,24 @@ public final class JsonReader implements AutoCloseable {
         expect(JsonToken.START_OBJECT, "an object");
     }
 
+    /**
+     * The number of the object's next key among {@code keys}, {@link #OTHER} if it is none of them, or {@link #END} behind the last one, when
+     * the object has been left.
+     */
+    public int nextKey(Keys keys) throws IOException {
+        int key;
+        try {
+            key = parser.nextNameMatch(keys.matcher);
+        } catch (JacksonException e) {
+            throw failed(e);
+        }
+        if (key == PropertyNameMatcher.MATCH_ODD_TOKEN) {
+            JsonToken found = parser.currentToken();
+            throw wrong("a key", found == null ? JsonToken.NOT_AVAILABLE : found);
+        }
+        return key;
+    }
+
     /** The next key of the object; empty behind its last one, when the object has been left. */
     public Optional<String> nextKey() throws IOException {
         JsonToken found = token();
@@ -152,10 +202,28 @@ public final class JsonReader implements AutoCloseable {
             throw wrong("a string", found);
         }
         try {
-            return parser.getString();
+            return text(parser.getStringCharacters(), parser.getStringOffset(), parser.getStringLength());
         } catch (JacksonException e) {
             throw failed(e);
         }
+    }
+
+    private String text(char[] chars, int offset, int length) {
+        // Jackson looks at the limit when it takes more memory for a string, and not at all while it fits what there
+        // is.
+        if (length > maxTextBytes) {
+            throw new InvalidArgumentException("%s has a string of %d characters at byte %d, the limit is %d"
+                    .formatted(what, length, parser.currentLocation().getByteOffset(), maxTextBytes));
+        }
+        if (length == lastText.length() && Arrays.equals(chars, offset, offset + length, lastChars, 0, length)) {
+            return lastText;
+        }
+        if (length > lastChars.length) {
+            return new String(chars, offset, length);
+        }
+        System.arraycopy(chars, offset, lastChars, 0, length);
+        lastText = new String(chars, offset, length);
+        return lastText;
     }
 
     /** A whole number of 64 bits; 0 if it is null. */

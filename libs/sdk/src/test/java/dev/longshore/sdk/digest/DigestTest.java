@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,6 +24,12 @@ class DigestTest {
         assertThat(Digest.parse(EMPTY)).hasToString(EMPTY);
         String sha512 = "sha512:" + "ab".repeat(64);
         assertThat(Digest.parse(sha512)).hasToString(sha512);
+    }
+
+    @Test
+    void itsBytesAreWhatWasComputed() {
+        byte[] sum = Digest.digester("sha512").digest(new byte[] {1, 2, 3});
+        assertThat(new Digest("sha512", HexFormat.of().formatHex(sum)).bytes()).isEqualTo(sum);
     }
 
     @Test

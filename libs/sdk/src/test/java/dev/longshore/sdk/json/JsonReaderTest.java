@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -45,6 +47,54 @@ class JsonReaderTest {
             assertThat(json.beginOptionalObject()).isFalse();
             assertThat(json.nextKey()).isEmpty();
             json.end();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nam", "name2", "Name", "nbme", "", "x", "n\u00e4me", "chunkDigestOf"})
+    void keysAreFoundByTheirNumbersAndOthersAreNone(String other) throws IOException {
+        JsonReader.Keys keys = JsonReader.Keys.of(List.of("name", "chunkDigest", "a", "chunkDigests"));
+        try (JsonReader json =
+                reader("{\"chunkDigests\":3,\"%s\":[1],\"name\":0,\"\\u0061\":2,\"chunkDigest\":1}".formatted(other))) {
+            json.beginObject();
+            assertThat(json.nextKey(keys)).isEqualTo(3);
+            assertThat(json.number()).isEqualTo(3);
+            assertThat(json.nextKey(keys)).isEqualTo(JsonReader.OTHER);
+            json.skip();
+            for (int key : List.of(0, 2, 1)) {
+                assertThat(json.nextKey(keys)).isEqualTo(key);
+                assertThat(json.number()).isEqualTo(key);
+            }
+            assertThat(json.nextKey(keys)).isEqualTo(JsonReader.END);
+            json.end();
+        }
+    }
+
+    @Test
+    void anObjectThatBreaksOffHasNoFurtherKey() throws IOException {
+        JsonReader.Keys keys = JsonReader.Keys.of(List.of("a"));
+        try (JsonReader json = reader("{\"a\":1")) {
+            json.beginObject();
+            assertThat(json.nextKey(keys)).isZero();
+            assertThat(json.number()).isOne();
+            assertThatThrownBy(() -> json.nextKey(keys)).isInstanceOf(InvalidArgumentException.class);
+        }
+    }
+
+    @Test
+    void stringsThatFollowOneAnotherAreToldApart() throws IOException {
+        List<String> strings =
+                List.of("a", "a", "b", "ba", "b", "", "", "b", "\u00e4", "a".repeat(200), "a".repeat(200), "a");
+        String list = strings.stream().map("{\"s\":\"%s\"}"::formatted).collect(Collectors.joining(",", "[", "]"));
+        byte[] bytes = list.getBytes(StandardCharsets.UTF_8);
+        try (JsonReader json = new JsonReader(new ByteArrayInputStream(bytes), 1000, "the list of ships")) {
+            assertThat(json.beginList()).isTrue();
+            for (String string : strings) {
+                assertThat(json.nextObject()).isTrue();
+                assertThat(json.nextKey()).contains("s");
+                assertThat(json.string()).isEqualTo(string);
+                assertThat(json.nextKey()).isEmpty();
+            }
         }
     }
 
