@@ -6,13 +6,10 @@ import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The entries of one table of contents: their form, and that the chunks of a file are its bytes from the first to the last,
@@ -63,13 +60,14 @@ final class TocParser {
         }
     }
 
-    private static final Map<String, Key> KEYS =
-            Arrays.stream(Key.values()).collect(Collectors.toUnmodifiableMap(key -> key.text, key -> key));
+    private static final List<Key> KEYS = List.of(Key.values());
+
+    private static final JsonReader.Keys KEY_NAMES =
+            JsonReader.Keys.of(KEYS.stream().map(key -> key.text).toList());
 
     private final TocLimits limits;
     private final long payloadEnd;
     private final TocReader.Sink sink;
-    private final Set<Key> seen = EnumSet.noneOf(Key.class);
     private long count;
 
     /** Of the regular file whose chunks are being read. */
@@ -81,6 +79,9 @@ final class TocParser {
 
     private String lastTimeText = "";
     private Instant lastTime = Instant.EPOCH;
+
+    private String lastDigestText = "";
+    private Optional<Digest> lastDigest = Optional.empty();
 
     TocParser(TocLimits limits, long payloadEnd, TocReader.Sink sink) {
         this.limits = limits;
@@ -127,15 +128,17 @@ final class TocParser {
         long chunkOffset = 0;
         long chunkSize = 0;
         Optional<Digest> chunkDigest = Optional.empty();
-        seen.clear();
-        for (Optional<String> text = json.nextKey(); text.isPresent(); text = json.nextKey()) {
-            Key key = KEYS.get(text.get());
-            if (key == null) {
+        int seen = 0;
+        for (int number = json.nextKey(KEY_NAMES); number != JsonReader.END; number = json.nextKey(KEY_NAMES)) {
+            if (number == JsonReader.OTHER) {
                 // chunkType: zeros are in the stream like all other bytes. endOffset: where the next stream begins.
                 json.skip();
                 continue;
             }
-            if (!seen.add(key)) {
+            Key key = KEYS.get(number);
+            int before = seen;
+            seen |= 1 << number;
+            if (seen == before) {
                 throw new LayerFormatException(
                         "entry %d of the TOC, \"%.80s\", has the key %s twice: readers would differ in what they take"
                                 .formatted(count, name, key.text));
@@ -218,8 +221,12 @@ final class TocParser {
         return xattrs;
     }
 
-    private static Optional<Digest> digest(String text) {
-        return text.isEmpty() ? Optional.empty() : Optional.of(Digest.parse(text));
+    private Optional<Digest> digest(String text) {
+        if (!text.equals(lastDigestText)) {
+            lastDigest = text.isEmpty() ? Optional.empty() : Optional.of(Digest.parse(text));
+            lastDigestText = text;
+        }
+        return lastDigest;
     }
 
     /** A time of RFC 3339; what is none counts as unknown, as for the stargz snapshotter. */

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -32,6 +33,10 @@ public final class TocReader {
     }
 
     private static final int VERSION = 1;
+
+    private static final int KEY_VERSION = 0;
+    private static final int KEY_ENTRIES = 1;
+    private static final JsonReader.Keys KEYS = JsonReader.Keys.of(List.of("version", "entries"));
 
     private final TocLimits limits;
 
@@ -140,10 +145,10 @@ public final class TocReader {
         boolean entries = false;
         try (JsonReader json = new JsonReader(in, limits.textBytes(), "the TOC")) {
             json.beginObject();
-            for (Optional<String> key = json.nextKey(); key.isPresent(); key = json.nextKey()) {
-                switch (key.get()) {
-                    case "version" -> version = json.number();
-                    case "entries" -> {
+            for (int key = json.nextKey(KEYS); key != JsonReader.END; key = json.nextKey(KEYS)) {
+                switch (key) {
+                    case KEY_VERSION -> version = json.number();
+                    case KEY_ENTRIES -> {
                         if (entries) {
                             throw new LayerFormatException("the TOC has two lists of entries");
                         }

@@ -50,8 +50,10 @@ final class TocGate {
         /** Waits, before an entry is kept, until there is room for it. */
         void count(TocEntry entry) {
             bytes += ENTRY + entry.name().length() + entry.linkName().length();
-            for (byte[] value : entry.xattrs().values()) {
-                bytes += value.length;
+            if (!entry.xattrs().isEmpty()) {
+                for (byte[] value : entry.xattrs().values()) {
+                    bytes += value.length;
+                }
             }
             if (bytes > SMALL_BYTES && !large) {
                 try {
