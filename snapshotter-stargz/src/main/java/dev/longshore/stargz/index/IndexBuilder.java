@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -449,8 +448,7 @@ public final class IndexBuilder {
                         "a chunk's digest is %s: only sha256 is known"
                                 .formatted(digest.get().algorithm()));
             }
-            view.putInt(at + C_STREAM, stream)
-                    .put(at + C_DIGEST, HexFormat.of().parseHex(digest.get().hex()));
+            view.putInt(at + C_STREAM, stream).put(at + C_DIGEST, digest.get().bytes());
         }
         int countAt = at(fileInode) + I_COUNT;
         inodes.view().putInt(countAt, inodes.view().getInt(countAt) + 1);
@@ -473,8 +471,12 @@ public final class IndexBuilder {
         if (name.length() > PATH_MAX) {
             throw refused(entry, "the name has more than %d characters".formatted(PATH_MAX));
         }
-        if (isClean(name)) {
-            return name;
+        // What tar writes: "./usr/bin/", or "usr/bin/".
+        int begin = name.startsWith("./") ? 2 : 0;
+        int end = name.length() > begin && name.endsWith("/") ? name.length() - 1 : name.length();
+        String inner = name.substring(begin, end);
+        if (isClean(inner)) {
+            return inner;
         }
         if (name.startsWith("/") && !name.equals("/")) {
             throw refused(entry, "the name must be relative to the layer's root");
@@ -482,12 +484,17 @@ public final class IndexBuilder {
         return join(name, entry);
     }
 
+    /** Whether no part of a name is empty or begins with a dot. */
     private static boolean isClean(String name) {
-        return !name.startsWith(".")
-                && !name.contains("/.")
-                && !name.contains("//")
-                && !name.startsWith("/")
-                && !name.endsWith("/");
+        boolean begins = true;
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            if (begins && (c == '.' || c == '/')) {
+                return false;
+            }
+            begins = c == '/';
+        }
+        return !begins;
     }
 
     private static String join(String name, String entry) {

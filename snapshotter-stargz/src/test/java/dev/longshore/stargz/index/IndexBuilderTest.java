@@ -32,6 +32,10 @@ final class IndexBuilderTest {
     void namesMustStayBelowTheRoot() {
         refused(new Toc().file("a/../b", 1), "\"a/../b\"", "\"..\"");
         refused(new Toc().file("..", 1), "\"..\"");
+        refused(new Toc().file("./..", 1), "\"..\"");
+        refused(new Toc().dir("./../", 0755), "\"..\"");
+        refused(new Toc().file("./a/..//b/", 1), "\"..\"");
+        refused(new Toc().file("//a", 1), "relative");
         refused(new Toc().dir("../", 0755), "\"../\"");
         refused(new Toc().file("/etc/passwd", 1), "\"/etc/passwd\"", "relative");
         refused(new Toc().file("", 1), "no name");
@@ -46,6 +50,9 @@ final class IndexBuilderTest {
     void aNameMustNotStandTwice() {
         refused(new Toc().file("a", 1).file("a", 2), "\"a\"", "second entry");
         refused(new Toc().file("a", 1).file("./a/", 2), "second entry");
+        refused(new Toc().file("a/b", 1).file("a//b", 2), "second entry");
+        refused(new Toc().file("a/b", 1).file(".//a/./b//", 2), "second entry");
+        refused(new Toc().file(".a/.b", 1).file("./.a/.b", 2), "second entry");
         refused(new Toc().dir("d", 0755).dir("d/", 0755), "\"d/\"", "second entry");
         refused(new Toc().dir(".", 0755).dir("./", 0755), "second entry");
         refused(new Toc().file("d/f", 1).file("d", 1), "one below it");
