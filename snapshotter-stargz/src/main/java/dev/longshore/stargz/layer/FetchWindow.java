@@ -14,6 +14,9 @@ final class FetchWindow {
     /** Compressed bytes of a request at least, if so much is missing: small files beside each other are read one after another. */
     static final long LEAST = 48 << 10;
 
+    /** Those of them that may be before what is asked for. */
+    static final long BEFORE = 16 << 10;
+
     /** Compressed bytes of a request at most, but for a stream that is larger. */
     static final long LARGEST = 8 << 20;
 
@@ -80,7 +83,9 @@ final class FetchWindow {
         int end = table.end(chunk.inode());
         long rest = index.blobEnd(end - 1) - chunk.blobOffset();
         long inFile = readBefore(chunk.number(), first);
-        if (rest > Math.max(inFile, LEAST)) {
+        // A file with no more behind its first chunk than that has: most programs, which are read whole or not at all.
+        boolean small = chunk.number() == first && rest <= 2 * (chunk.blobEnd() - chunk.blobOffset());
+        if (!small && rest > Math.max(inFile, LEAST)) {
             return Math.min(Math.max(inFile, LEAST), LARGEST);
         }
         // To the file's end, and on as far as the files before it were read in their order.

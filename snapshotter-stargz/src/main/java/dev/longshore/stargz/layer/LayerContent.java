@@ -264,7 +264,10 @@ final class LayerContent implements FileData, AutoCloseable {
                 if (fromStore(chunk.number(), within, to)) {
                     return;
                 }
-                List<Claim> claims = claim(table.streamStart(chunk.number()), window.of(chunk));
+                // What is before it may be somebody else's by the time that it is claimed; then the chunk alone counts.
+                int first = attempt == 1 ? begin(chunk) : table.streamStart(chunk.number());
+                long bytes = Math.max(window.of(chunk), chunk.blobEnd() - index.blobOffset(first));
+                List<Claim> claims = claim(first, bytes);
                 if (!claims.isEmpty()) {
                     promise = coming.get(chunk.number());
                     begin(claims);
@@ -281,6 +284,30 @@ final class LayerContent implements FileData, AutoCloseable {
             }
         }
         throw new IOException("a chunk of %s is gone as soon as it is here: the cache is too small".formatted(blob));
+    }
+
+    /**
+     * The chunk to fetch from when {@code chunk} is missing. Small files are seldom read in the blob's order, and those of a program are
+     * often in two folders, one in the other.
+     */
+    private int begin(Chunk chunk) {
+        int folder = index.parent(chunk.inode());
+        int first = table.streamStart(chunk.number());
+        while (first > 0
+                && isNear(folder, index.parent(table.inode(first - 1)))
+                && !store.has(first - 1)
+                && !coming.containsKey(first - 1)) {
+            int before = table.streamStart(first - 1);
+            if (chunk.blobOffset() - index.blobOffset(before) > FetchWindow.BEFORE) {
+                break;
+            }
+            first = before;
+        }
+        return first;
+    }
+
+    private boolean isNear(int folder, int other) {
+        return folder == other || index.parent(folder) == other || index.parent(other) == folder;
     }
 
     /** Of a file that is read from one end to the other, what is behind {@code chunk}, while the reader is busy with that. */
