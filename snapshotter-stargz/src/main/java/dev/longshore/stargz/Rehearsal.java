@@ -59,6 +59,9 @@ final class Rehearsal {
     private static final int FILES = 50;
     private static final int FILE_SIZE = 600;
 
+    /** For what is done once for a layer, or for a request. */
+    private static final int ROUNDS = 5;
+
     private Rehearsal() {}
 
     /**
@@ -78,7 +81,11 @@ final class Rehearsal {
      */
     static void read(Path scratch) throws IOException {
         delete(scratch);
-        rehearse(scratch, (registry, labels) -> read(scratch, registry, labels));
+        rehearse(scratch, (registry, labels) -> {
+            for (int round = 0; round < ROUNDS; round++) {
+                read(scratch, registry, labels);
+            }
+        });
     }
 
     private interface Play {
