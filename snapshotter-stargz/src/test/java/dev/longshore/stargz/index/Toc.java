@@ -75,8 +75,17 @@ public final class Toc {
         return build(file, IndexLimits.DEFAULT);
     }
 
+    /** Of a blob that ends behind the last file's stream. */
+    public LayerIndex buildShort(Path file) throws IOException {
+        return build(file, IndexLimits.DEFAULT, next());
+    }
+
     public LayerIndex build(Path file, IndexLimits limits) throws IOException {
-        IndexBuilder builder = new IndexBuilder(DATA_END, limits);
+        return build(file, limits, DATA_END);
+    }
+
+    private LayerIndex build(Path file, IndexLimits limits, long dataEnd) throws IOException {
+        IndexBuilder builder = new IndexBuilder(dataEnd, limits);
         entries.forEach(builder::add);
         builder.finish(file);
         return LayerIndex.open(file);
