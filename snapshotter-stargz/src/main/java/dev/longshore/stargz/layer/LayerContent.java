@@ -25,7 +25,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -54,7 +54,7 @@ final class LayerContent implements FileData, AutoCloseable {
     private final LayerBlob blob;
     private final Compression compression;
     private final Traffic traffic;
-    private final ExecutorService fetchers;
+    private final Executor fetchers;
     private final Semaphore memory;
     private final ChunkBuffers buffers;
     private final FetchWindow window;
@@ -82,7 +82,7 @@ final class LayerContent implements FileData, AutoCloseable {
             LayerBlob blob,
             Compression compression,
             Traffic traffic,
-            ExecutorService fetchers,
+            Executor fetchers,
             Semaphore memory,
             ChunkBuffers buffers) {
         this.index = index;

@@ -5,6 +5,7 @@ import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.ContainerdException;
 import dev.longshore.sdk.file.DurableFiles;
+import dev.longshore.sdk.oci.Reference;
 import dev.longshore.stargz.erofs.ErofsFiles;
 import dev.longshore.stargz.index.LayerIndex;
 import dev.longshore.stargz.layer.LayerProbe.Probed;
@@ -23,8 +24,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,9 +42,6 @@ public final class Layers implements AutoCloseable {
     /** MiB of chunks in memory at a time. */
     private static final int MEMORY = 64;
 
-    /** Requests at a time for what somebody waits for. */
-    private static final int FETCHERS = 8;
-
     private final LayerLayout layout;
     private final BlobSources sources;
     private final LayerSettings settings;
@@ -55,8 +51,7 @@ public final class Layers implements AutoCloseable {
     private final ProbesAhead probesAhead;
     private final Map<Digest, Layer> layers = new ConcurrentHashMap<>();
     private final Map<Digest, CompletableFuture<Resolved>> resolving = new ConcurrentHashMap<>();
-    private final ExecutorService fetchers = Executors.newFixedThreadPool(
-            FETCHERS, Thread.ofPlatform().daemon().name("fetch-", 0).factory());
+    private final Fetchers fetchers = new Fetchers();
     private final Semaphore memory = new Semaphore(MEMORY);
     private final ChunkBuffers buffers = new ChunkBuffers();
     private final FetchAhead ahead;
@@ -201,8 +196,18 @@ public final class Layers implements AutoCloseable {
         ChunkTable table = new ChunkTable(index, big);
         ChunkStore store = ChunkStore.open(layout.data(digest), layout.present(digest), table, cache, buffers);
         LayerBlob blob = sources.blob(stored.reference(), digest, stored.size(), settings.fetchTimeout());
+        // What is in no registry comes from the content stores.
+        String source = stored.reference().registry().map(Reference::host).orElse("");
         return new LayerContent(
-                index, table, store, blob, stored.format().compression(), traffic, fetchers, memory, buffers);
+                index,
+                table,
+                store,
+                blob,
+                stored.format().compression(),
+                traffic,
+                fetchers.to(source),
+                memory,
+                buffers);
     }
 
     private Resolved found(CallContext context, LayerSource source) throws InterruptedException {
@@ -319,7 +324,7 @@ public final class Layers implements AutoCloseable {
     public void close() throws IOException {
         probesAhead.close();
         ahead.close();
-        fetchers.shutdownNow();
+        fetchers.close();
         for (Layer layer : layers.values()) {
             layer.files().close(); // not the index: who reads gets an answer until the process ends
         }
