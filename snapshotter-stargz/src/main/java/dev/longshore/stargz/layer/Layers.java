@@ -75,7 +75,7 @@ public final class Layers implements AutoCloseable {
         this.cache = cache;
         this.traffic = traffic;
         this.probe = new LayerProbe(sources, traffic);
-        this.probesAhead = new ProbesAhead(probe, layout.ahead(), settings.resolveTimeout());
+        this.probesAhead = new ProbesAhead(probe, layout.ahead(), settings.resolveTimeout(), System::nanoTime);
         this.images = new LayerImages(layout, cache, opaqueXattrs);
         this.ahead = new FetchAhead(settings, traffic, images);
         Files.createDirectories(root);

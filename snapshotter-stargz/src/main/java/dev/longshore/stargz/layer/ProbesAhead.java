@@ -17,6 +17,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,17 +41,20 @@ final class ProbesAhead implements AutoCloseable {
     private final LayerProbe probe;
     private final Path folder;
     private final Duration patience;
+    private final LongSupplier nanos;
     private final Map<Digest, Begun> all = new ConcurrentHashMap<>();
     private final ThreadPoolExecutor threads;
 
     /**
      * @param folder for what is not asked for yet; made if it is needed, and rubbish after a restart
      * @param patience for one layer
+     * @param nanos as {@link System#nanoTime}
      */
-    ProbesAhead(LayerProbe probe, Path folder, Duration patience) {
+    ProbesAhead(LayerProbe probe, Path folder, Duration patience, LongSupplier nanos) {
         this.probe = probe;
         this.folder = folder;
         this.patience = patience;
+        this.nanos = nanos;
         threads = new ThreadPoolExecutor(
                 THREADS,
                 THREADS,
@@ -68,7 +72,7 @@ final class ProbesAhead implements AutoCloseable {
         private final LayerSource source;
         private final Digest digest;
         private final Path index;
-        private final long began = System.nanoTime();
+        private final long began = nanos.getAsLong();
         private final AtomicBoolean taken = new AtomicBoolean();
         private final CountDownLatch ended = new CountDownLatch(1);
         private volatile Optional<Probed.Found> found = Optional.empty();
@@ -108,7 +112,7 @@ final class ProbesAhead implements AutoCloseable {
 
         /** Whether nobody has asked for it; one that is being done goes on, as it will write its index. */
         private boolean isRubbish() {
-            return System.nanoTime() - began > patience.plus(KEPT).toNanos()
+            return nanos.getAsLong() - began > patience.plus(KEPT).toNanos()
                     && (ended.getCount() == 0 || taken.compareAndSet(false, true));
         }
     }

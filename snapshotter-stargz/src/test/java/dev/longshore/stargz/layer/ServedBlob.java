@@ -26,7 +26,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -63,6 +65,7 @@ public final class ServedBlob implements AutoCloseable {
     private final List<String> ranges = new CopyOnWriteArrayList<>();
     private volatile Mood mood = Mood.GOOD;
     private volatile int refusal = 503;
+    private final AtomicReference<CountDownLatch> held = new AtomicReference<>(new CountDownLatch(0));
 
     /** @param prioritized paths of files that are needed first */
     public ServedBlob(Path folder, Map<String, byte[]> files, List<String> prioritized) throws IOException {
@@ -97,7 +100,9 @@ public final class ServedBlob implements AutoCloseable {
     private void answer(HttpExchange exchange) throws IOException {
         try (exchange) {
             String range = exchange.getRequestHeaders().getFirst("Range");
+            CountDownLatch hold = held.getAndSet(new CountDownLatch(0));
             ranges.add(String.valueOf(range));
+            await(hold);
             Matcher matcher = RANGE.matcher(String.valueOf(range));
             if (mood == Mood.REFUSING) {
                 exchange.sendResponseHeaders(refusal, -1);
@@ -120,6 +125,14 @@ public final class ServedBlob implements AutoCloseable {
                         .set("Content-Range", "bytes %d-%d/%d".formatted(begin, end - 1, blob.length));
                 send(exchange, 206, begin, end);
             }
+        }
+    }
+
+    private static void await(CountDownLatch hold) throws IOException {
+        try {
+            hold.await();
+        } catch (InterruptedException e) {
+            throw new IOException(e);
         }
     }
 
@@ -155,6 +168,13 @@ public final class ServedBlob implements AutoCloseable {
 
     public void be(Mood next) {
         mood = next;
+    }
+
+    /** Has the next request, and none behind it, wait for an answer until the latch is counted down. */
+    CountDownLatch holdNext() {
+        CountDownLatch hold = new CountDownLatch(1);
+        held.set(hold);
+        return hold;
     }
 
     /** Refuses everything with that status. */
