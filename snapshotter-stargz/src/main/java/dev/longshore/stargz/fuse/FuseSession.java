@@ -344,6 +344,7 @@ final class FuseSession {
         }
         try {
             int result = -Errno.EIO;
+            Optional<Throwable> failure = Optional.empty();
             try {
                 if (!pending.isAbandoned()) {
                     ByteBuffer to = body(out).limit(length);
@@ -351,12 +352,12 @@ final class FuseSession {
                     result = filled(to, length);
                 }
             } catch (IOException | RuntimeException | VirtualMachineError e) {
-                if (!pending.isAbandoned()) {
-                    failures.tell(inode, read.offset(), e);
-                }
+                failure = Optional.of(e);
             }
             if (pending.answer() && !pending.isAbandoned()) {
                 reply(read.header().unique(), result, out);
+                // After the answer: where memory is wanted, even a line of the log may be too much.
+                failure.ifPresent(cause -> failures.tell(inode, read.offset(), cause));
             }
         } catch (ErrnoException e) {
             log.atError().addKeyValue("layer", options.layer()).setCause(e).log("a read cannot be answered");
@@ -416,8 +417,9 @@ final class FuseSession {
     }
 
     private void fail(Request.Read read, int inode, Throwable cause, NativeBuffer out) throws ErrnoException {
-        failures.tell(inode, read.offset(), cause);
+        // First: where memory is wanted, even a line of the log may be too much.
         reply(read.header().unique(), -Errno.EIO, out);
+        failures.tell(inode, read.offset(), cause);
     }
 
     /** @param result bytes of the body that are in {@code out}, or an error number with a minus */
