@@ -28,6 +28,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -251,11 +252,11 @@ class HostileRegistryTest {
 
     @Test
     void bodyThatBreaksOffIsResumed() throws Exception {
-        AtomicInteger requests = new AtomicInteger();
+        List<Integer> begins = new CopyOnWriteArrayList<>();
         Reference reference = server(exchange -> {
-            requests.incrementAndGet();
             String range = exchange.getRequestHeaders().getFirst("Range");
             int from = range == null ? 0 : Integer.parseInt(range.replaceAll("bytes=(\\d+)-.*", "$1"));
+            begins.add(from);
             if (from > 0) {
                 exchange.getResponseHeaders().set("Content-Range", "bytes %d-499999/500000".formatted(from));
             }
@@ -264,7 +265,12 @@ class HostileRegistryTest {
             exchange.getResponseBody().flush();
         });
         assertThat(Digest.sha256(fetch(reference, 0))).isEqualTo(descriptor.digest());
-        assertThat(requests).hasValue(5);
+        // A connection that is reset may take the last bytes with it, so that there is one request more.
+        assertThat(begins)
+                .hasSizeGreaterThanOrEqualTo(5)
+                .startsWith(0)
+                .isSorted()
+                .doesNotHaveDuplicates();
     }
 
     @Test
