@@ -148,7 +148,10 @@ class ExamplePluginIT {
     void whatAnInterruptedVerificationMadeIsRemoved() throws Exception {
         List<String> before = keys();
         Path out = folder.resolve("interrupted");
+        // Who runs the tests in the background may have them ignore ctrl-C, which is inherited.
         Process verify = new ProcessBuilder(
+                        "env",
+                        "--default-signal=INT",
                         Suite.distribution().resolve("bin/longshore").toString(),
                         "plugin",
                         "verify",
