@@ -52,6 +52,7 @@ final class WantOfMemoryIT {
                         "-Xmx64m",
                         "-Xms64m",
                         "-Djdk.virtualThreadScheduler.parallelism=1",
+                        "-XX:ErrorFile=" + folder.resolve("hs_err.log"),
                         "-cp",
                         System.getProperty("java.class.path"),
                         ServedLayer.class.getName(),
