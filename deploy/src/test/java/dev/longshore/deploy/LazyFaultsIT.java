@@ -19,7 +19,9 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,23 +39,55 @@ class LazyFaultsIT {
 
     private final List<AutoCloseable> open = new ArrayList<>();
 
+    /** For what harms no more than one image. */
+    @SuppressWarnings("NullAway.Init") // made before the tests
+    private static Suite shared;
+
     @SuppressWarnings("NullAway.Init") // made before each test
     private FaultyRegistry registry;
 
+    /** How much the program had logged before the test. */
+    private int logged;
+
+    @BeforeAll
+    static void upShared() {
+        Programs.need("busybox");
+        shared = Suite.upWithStargz(QUIET);
+    }
+
+    @AfterAll
+    static void downShared() {
+        shared.close();
+    }
+
     @BeforeEach
     void begin() throws IOException {
-        Programs.need("busybox");
         registry = new FaultyRegistry();
         open.add(registry);
+        logged = shared.log(PROGRAM).length();
     }
 
     @AfterEach
     void close() throws Exception {
+        clear(shared);
         while (!open.isEmpty()) {
             open.removeLast().close();
         }
     }
 
+    private static void clear(Suite suite) {
+        suite.removeContainers();
+        for (String image : suite.ctr("images", "ls", "-q").ok().lines()) {
+            suite.ctr("images", "rm", "--sync", image).ok();
+        }
+    }
+
+    /** What the program has said since the test began. */
+    private String said(Suite suite) {
+        return suite.log(PROGRAM).substring(suite == shared ? logged : 0);
+    }
+
+    /** For what harms the program, or the machine. */
     private Suite up() {
         Suite suite = Suite.upWithStargz(QUIET);
         open.add(suite);
@@ -102,8 +136,8 @@ class LazyFaultsIT {
         suite.longshore("pull", "--snapshotter", "stargz", image).ok();
     }
 
-    private static String reader(Suite suite, String image) {
-        pull(suite, image);
+    /** A container in which something can be read. */
+    private static void begin(Suite suite, String image) {
         suite.longshore(
                         "run",
                         "--detach",
@@ -116,6 +150,11 @@ class LazyFaultsIT {
                         "sleep",
                         "1000")
                 .ok();
+    }
+
+    private static String reader(Suite suite, String image) {
+        pull(suite, image);
+        begin(suite, image);
         assertThat(suite.longshore("image", "lazy", image).ok().out()).contains("yes");
         return "reader";
     }
@@ -131,9 +170,13 @@ class LazyFaultsIT {
                 .startsWith(sum(random(file)));
     }
 
-    private static void checkFails(Suite suite, int file, LazyLayer layer) {
+    private void checkFails(Suite suite, int file, LazyLayer layer) {
         read(suite, "/file-" + file).failedWith("/output error");
-        assertThat(suite.log(PROGRAM)).contains("EIO").contains(layer.digest().toString());
+        // It is said once the read is answered.
+        await().atMost(Programs.PATIENCE)
+                .untilAsserted(() -> assertThat(said(suite))
+                        .contains("EIO")
+                        .contains(layer.digest().toString()));
     }
 
     // --- layers
@@ -218,7 +261,7 @@ class LazyFaultsIT {
 
     @Test
     void hostileLayersAreOrdinaryOnesThatSayWhy() throws IOException {
-        Suite suite = up();
+        Suite suite = shared;
         String good = registry.add("good", List.of(layer(3)));
         for (Hostile hostile : hostile()) {
             String image = registry.add("hostile", List.of(hostile.layer));
@@ -230,7 +273,7 @@ class LazyFaultsIT {
             assertThat(run(suite, image, "sha256sum", "/file-2").ok().out())
                     .as(hostile.name)
                     .startsWith(sum(random(2)));
-            assertThat(suite.log(PROGRAM)).contains("layer is not read lazily").contains(hostile.why);
+            assertThat(said(suite)).contains("layer is not read lazily").contains(hostile.why);
             // Of that attempt nothing is left.
             try (Stream<Path> layers = Files.list(suite.root().resolve("lib/stargz/layers"))) {
                 assertThat(layers).as(hostile.name).isEmpty();
@@ -244,7 +287,7 @@ class LazyFaultsIT {
 
     @Test
     void chunksWithOtherDigestsThanTheirBytesHaveAreErrorsThatNameTheLayer() throws IOException {
-        Suite suite = up();
+        Suite suite = shared;
         LazyLayer good = layer();
         String chunk = Digest.sha256(Arrays.copyOf(random(2), 64 << 10)).toString();
         assertThat(good.toc()).contains(chunk);
@@ -253,7 +296,7 @@ class LazyFaultsIT {
         reader(suite, registry.add("wrong", List.of(layer)));
         checkReads(suite, 1);
         checkFails(suite, 2, layer);
-        assertThat(suite.log(PROGRAM)).contains("/file-2");
+        assertThat(said(suite)).contains("/file-2");
         checkReads(suite, 3);
     }
 
@@ -262,7 +305,7 @@ class LazyFaultsIT {
     @ParameterizedTest
     @EnumSource(value = Mood.class, names = "GOOD", mode = EnumSource.Mode.EXCLUDE)
     void registryThatDoesNotKeepItsWordIsAnErrorUntilItDoes(Mood mood) throws IOException {
-        Suite suite = up();
+        Suite suite = shared;
         LazyLayer layer = largeLayer();
         reader(suite, registry.add("app", List.of(layer)));
         checkReads(suite, 0);
@@ -275,7 +318,7 @@ class LazyFaultsIT {
 
     @Test
     void registryThatIsGoneForEverIsAnErrorAndWhatIsHereIsServed() throws IOException {
-        Suite suite = up();
+        Suite suite = shared;
         LazyLayer layer = largeLayer();
         reader(suite, registry.add("app", List.of(layer)));
         checkReads(suite, 0);
@@ -353,18 +396,7 @@ class LazyFaultsIT {
         suite.kill(PROGRAM);
         suite.removeContainers();
         suite.start();
-        suite.longshore(
-                        "run",
-                        "--detach",
-                        "--name",
-                        "reader",
-                        "--snapshotter",
-                        "stargz",
-                        image,
-                        "/busybox",
-                        "sleep",
-                        "1000")
-                .ok();
+        begin(suite, image);
         checkReads(suite, 2);
     }
 

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,34 +32,36 @@ class LazyStartIT {
             + ".*http\\.request\\.uri=\"?([^\" ]+).*http\\.response\\.status=20.*http\\.response\\.written=(\\d+)");
 
     @TempDir
-    private Path folder;
+    private static Path folder;
 
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private static final List<AutoCloseable> open = new ArrayList<>();
 
-    @SuppressWarnings("NullAway.Init") // made before each test
-    private RegistryProcess registry;
+    @SuppressWarnings("NullAway.Init") // made before the tests
+    private static RegistryProcess registry;
 
-    @SuppressWarnings("NullAway.Init") // made before each test
-    private Suite suite;
+    @SuppressWarnings("NullAway.Init") // made before the tests
+    private static Suite suite;
 
-    @BeforeEach
-    void up() throws IOException {
+    /** The image is in the registry, and nowhere else. */
+    @BeforeAll
+    static void up() throws IOException {
         suite = Suite.upWithStargz(QUIET);
         open.add(suite);
         registry = RegistryProcess.start(Files.createDirectories(folder.resolve("registry")), false, Access.EVERYBODY);
         open.add(registry);
         PythonImage.importTo(suite, folder, name("plain"));
         suite.longshore("push", name("plain")).ok();
+        forget(name("plain"));
     }
 
-    @AfterEach
-    void close() throws Exception {
+    @AfterAll
+    static void close() throws Exception {
         while (!open.isEmpty()) {
             open.removeLast().close();
         }
     }
 
-    private String name(String tag) {
+    private static String name(String tag) {
         return registry.host() + "/python:" + tag;
     }
 
@@ -111,7 +113,7 @@ class LazyStartIT {
         }
     }
 
-    private void forget(String... images) {
+    private static void forget(String... images) {
         for (String image : images) {
             suite.ctr("images", "rm", "--sync", image).ok();
         }
@@ -119,6 +121,7 @@ class LazyStartIT {
 
     @Test
     void optimizedProgramStartsWithAHandfulOfRequests() {
+        suite.longshore("pull", name("plain")).ok();
         suite.longshore("image", "convert", "--estargz", name("plain"), name("converted"))
                 .ok();
         suite.longshore("image", "optimize", name("plain"), name("optimized"), "--", "/usr/bin/python3", "-c", SCRIPT)
@@ -156,8 +159,6 @@ class LazyStartIT {
                         name("theirs"))
                 .ok();
         remote(address, "images", "push", "--plain-http", name("theirs")).ok();
-        forget(name("plain"));
-
         Cost theirs = start(name("theirs"));
         assertThat(theirs.requests()).isLessThanOrEqualTo(HANDFUL);
         assertThat(theirs.bytes()).as("up to the landmark").isLessThan(largestBlob() / 2);

@@ -25,12 +25,13 @@ class StreamProcessorsIT {
     private Path folder;
 
     private Path keys;
+
+    @SuppressWarnings("NullAway.Init") // up once it is configured
     private Suite suite;
 
     @BeforeEach
     void up() throws IOException {
         Programs.need("skopeo", "openssl");
-        suite = Suite.up();
         keys = Files.createDirectory(folder.resolve("keys"));
     }
 
@@ -249,8 +250,9 @@ class StreamProcessorsIT {
         configure(decoders("ctd-decoder", keyFolder));
     }
 
-    /** Adds to the daemon's configuration, and restarts it. */
+    /** Brings up a suite whose daemon has this in its configuration besides. */
     private void configure(String more) throws IOException {
+        suite = Suite.up();
         Path file = suite.root().resolve("config.toml");
         Files.writeString(file, Files.readString(file) + "\n" + more);
         suite.kill("longshored");
