@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The body of an answer, which fails when nothing comes for a while: the JDK's own stream waits for ever for a server
- * that has gone silent. At most {@link #AHEAD} buffers of 16 KiB wait to be read.
+ * that has gone silent. At most {@link #AHEAD} buffers wait to be read.
  */
 final class BodyStream extends InputStream implements BodySubscriber<InputStream> {
 
@@ -126,7 +126,7 @@ final class BodyStream extends InputStream implements BodySubscriber<InputStream
         try {
             Item item = queue.poll(stall.toNanos(), TimeUnit.NANOSECONDS);
             if (item == null) {
-                throw new IOException("the server has sent nothing for %d s".formatted(stall.toSeconds()));
+                throw new IOException("the server has sent nothing for %d ms".formatted(stall.toMillis()));
             }
             return item;
         } catch (InterruptedException e) {

@@ -229,8 +229,11 @@ final class Http implements AutoCloseable {
                         : upload.size == 0
                                 ? BodyPublishers.ofByteArray(new byte[0])
                                 : BodyPublishers.fromPublisher(BodyPublishers.ofInputStream(upload.body), upload.size));
+        // Whoever has less patience than that need not wait so long for a server that goes silent in the middle of a
+        // body.
+        Duration stall = left.compareTo(STALL) < 0 ? left : STALL;
         HttpResponse<InputStream> response =
-                client(request.host, own).send(builder.build(), _ -> new BodyStream(STALL));
+                client(request.host, own).send(builder.build(), _ -> new BodyStream(stall));
         return new Response(response.statusCode(), response.headers(), uri, response.body());
     }
 

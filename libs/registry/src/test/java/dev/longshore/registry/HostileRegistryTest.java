@@ -9,6 +9,7 @@ import com.sun.net.httpserver.HttpServer;
 import dev.longshore.sdk.context.CallContext;
 import dev.longshore.sdk.digest.Digest;
 import dev.longshore.sdk.errors.DataLossException;
+import dev.longshore.sdk.errors.DeadlineExceededException;
 import dev.longshore.sdk.errors.InvalidArgumentException;
 import dev.longshore.sdk.errors.UnauthenticatedException;
 import dev.longshore.sdk.errors.UnavailableException;
@@ -36,6 +37,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Servers that do what no good registry does, and a real one cannot be made to. */
 class HostileRegistryTest {
@@ -271,6 +273,33 @@ class HostileRegistryTest {
                 .startsWith(0)
                 .isSorted()
                 .doesNotHaveDuplicates();
+    }
+
+    @Test
+    @Timeout(20) // a server may be silent for 30 s to who has more patience
+    void bodyThatGoesSilentIsAnErrorWhenItsReadersPatienceEnds() throws Exception {
+        CountDownLatch read = new CountDownLatch(1);
+        Reference reference = server(exchange -> {
+            exchange.sendResponseHeaders(200, blob.length);
+            exchange.getResponseBody().write(blob, 0, 1000);
+            exchange.getResponseBody().flush();
+            try {
+                read.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        CallContext hasty = CallContext.withoutNamespace(Duration.ofSeconds(1));
+        try {
+            assertThatThrownBy(() -> {
+                        try (InputStream in = client.fetch(hasty, reference, descriptor, List.of(), 0)) {
+                            in.readAllBytes();
+                        }
+                    })
+                    .isInstanceOfAny(IOException.class, DeadlineExceededException.class);
+        } finally {
+            read.countDown();
+        }
     }
 
     @Test
